@@ -1,0 +1,73 @@
+import { formatSeconds, monotonicMs } from './clock.js';
+
+/** One state of a long piece of work. */
+export interface ProgressState {
+  readonly label: string;
+  readonly done: number;
+  readonly total: number;
+  /** Units a second since the start. */
+  readonly rate: number;
+  readonly secondsLeft: number;
+  readonly note: string;
+  readonly finished: boolean;
+}
+
+/** Shows progress: the terminal by default, the notebook's output inside a kernel. */
+export type ProgressSink = (state: ProgressState) => void;
+
+/** A running piece of work; `advance` may be called as often as wished, the display is limited to a few times a second. */
+export interface Progress {
+  advance(units?: number, note?: string): void;
+  end(): void;
+}
+
+/** `label 12/40 (30 %), 3.1/s, 9 s left, note`. */
+export function formatProgress(state: ProgressState): string {
+  const share = state.total > 0 ? Math.floor((100 * state.done) / state.total) : 100;
+  const rate = state.rate >= 10 ? state.rate.toFixed(0) : state.rate.toPrecision(2);
+  const time = state.finished ? '' : `, ${formatSeconds(state.secondsLeft)} left`;
+  return `${state.label} ${state.done}/${state.total} (${share} %), ${rate}/s${time}${state.note ? `, ${state.note}` : ''}`;
+}
+
+const terminal: ProgressSink = (state) => {
+  const text = formatProgress(state);
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}${state.finished ? '\n' : ''}`);
+  else process.stderr.write(`${text}\n`);
+};
+
+let sink: ProgressSink = terminal;
+
+/** Sends progress elsewhere (the notebook's output); returns a function that puts the former sink back. */
+export function setProgressSink(next: ProgressSink): () => void {
+  const former = sink;
+  sink = next;
+  return () => {
+    sink = former;
+  };
+}
+
+/** Starts a piece of work of `total` units. */
+export function startProgress(label: string, total: number): Progress {
+  const begun = monotonicMs();
+  const interval = process.stderr.isTTY ? 200 : 5000;
+  let done = 0;
+  let note = '';
+  let shown = begun;
+  const show = (finished: boolean): void => {
+    const seconds = (monotonicMs() - begun) / 1000;
+    const rate = seconds > 0 ? done / seconds : 0;
+    sink({ label, done, total, rate, secondsLeft: rate > 0 ? (total - done) / rate : Infinity, note, finished });
+  };
+  return {
+    advance(units = 1, text = '') {
+      done += units;
+      note = text;
+      if (monotonicMs() - shown < interval) return;
+      shown = monotonicMs();
+      show(false);
+    },
+    end() {
+      show(true);
+    },
+  };
+}

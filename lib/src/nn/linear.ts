@@ -1,0 +1,54 @@
+import * as tf from '@tensorflow/tfjs';
+import { isTrainable, type Leaf } from '../tree/leaf.js';
+import { dropout, type DropoutKey } from './dropout.js';
+
+/** What a layer takes besides its input and weight. */
+export interface LinearOptions {
+  /** Dense, `[out]`. */
+  readonly bias?: Leaf | undefined;
+  /** Given while training: turns on the dropout of LoRA leaves. */
+  readonly dropoutKey?: DropoutKey | undefined;
+}
+
+/**
+ * The product with a frozen weight as one operation in x alone: the tape neither keeps x nor evaluates a gradient for W,
+ * and a base that has to be made anew (dequantized) is made again in the backward pass.
+ */
+function frozenMatMul(x: tf.Tensor2D, weight: () => tf.Tensor2D): tf.Tensor2D {
+  return tf.customGrad((input) => ({
+    value: tf.matMul(input as tf.Tensor2D, weight(), false, true),
+    gradFunc: (dy: tf.Tensor) => tf.matMul(dy as tf.Tensor2D, weight()),
+  }))(x) as tf.Tensor2D;
+}
+
+/** x `[N, in]` times the weight of a leaf `[out, in]`, transposed: `[N, out]`. */
+export function matMulLeaf(x: tf.Tensor2D, leaf: Leaf, dropoutKey?: DropoutKey): tf.Tensor2D {
+  switch (leaf.kind) {
+    case 'dense': {
+      const weight = leaf.value as tf.Tensor2D;
+      return isTrainable(weight) ? tf.matMul(x, weight, false, true) : frozenMatMul(x, () => weight);
+    }
+    case 'lora': {
+      const dropped = dropout(x, leaf.dropout, dropoutKey);
+      const low = tf.matMul(dropped, leaf.A as tf.Tensor2D, false, true);
+      const update = tf.matMul(low, leaf.B as tf.Tensor2D, false, true);
+      return tf.add(matMulLeaf(x, leaf.base), tf.mul(update, leaf.scale));
+    }
+  }
+}
+
+/** A bias as the tensor it is; LoRA never adapts one. */
+export function vector(leaf: Leaf): tf.Tensor1D {
+  if (leaf.kind !== 'dense') throw new Error(`expected a dense vector, got a ${leaf.kind} leaf`);
+  return leaf.value as tf.Tensor1D;
+}
+
+/** y = x Wᵀ + b over the last axis; x `[…, in]`, weight `[out, in]`, result `[…, out]`, owned by the caller. */
+export function linear<T extends tf.Tensor>(x: T, weight: Leaf, { bias, dropoutKey }: LinearOptions = {}): T {
+  return tf.tidy(() => {
+    const inputs = x.shape[x.rank - 1] as number;
+    const product = matMulLeaf(tf.reshape(x, [-1, inputs]), weight, dropoutKey);
+    const sum = bias === undefined ? product : tf.add(product, vector(bias));
+    return tf.reshape(sum, [...x.shape.slice(0, -1), sum.shape[1] as number]) as T;
+  });
+}

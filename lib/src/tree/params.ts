@@ -1,0 +1,109 @@
+import * as tf from '@tensorflow/tfjs';
+import { BadInput } from '../host/errors.js';
+import { dense, isLeaf, isTrainable, tensorsOf, type Leaf } from './leaf.js';
+import { toMemory } from './layout.js';
+import { fold, type Key } from './random.js';
+import { buildParams, flattenSpec, type Params, type ParamsOf, type Spec } from './spec.js';
+
+/** Named tensors of a file, read one at a time (files/safetensors implements it). */
+export interface TensorSource {
+  /** For messages: the file's name. */
+  readonly where: string;
+  names(): Iterable<string>;
+  shapeOf(name: string): readonly number[];
+  /** The values as float32, whatever the stored type. */
+  read(name: string): Float32Array;
+}
+
+/** The leaves of a tree by their dotted path. */
+export function flattenParams(params: Params): Map<string, Leaf> {
+  const found = new Map<string, Leaf>();
+  const visit = (node: Params | undefined, path: string): void => {
+    if (node === undefined) return;
+    if (isLeaf(node)) {
+      found.set(path, node);
+      return;
+    }
+    for (const [name, child] of Object.entries(node as Record<string, Params | undefined>)) {
+      visit(child, path === '' ? name : `${path}.${name}`);
+    }
+  };
+  visit(params, '');
+  return found;
+}
+
+/** The same tree with every leaf replaced by `f(leaf, path)`. */
+export function mapParams<P extends Params>(params: P, f: (leaf: Leaf, path: string) => Leaf): P {
+  const visit = (node: Params, path: string): Params => {
+    if (isLeaf(node)) return f(node, path);
+    const at = (name: string): string => (path === '' ? name : `${path}.${name}`);
+    if (Array.isArray(node)) return (node as readonly Params[]).map((child, i) => visit(child, at(String(i))));
+    const entries = Object.entries(node as Record<string, Params | undefined>);
+    return Object.fromEntries(entries.map(([name, child]) => [name, visit(child as Params, at(name))]));
+  };
+  return visit(params, '') as P;
+}
+
+/** New parameters by the spec's initialisers, frozen; the caller owns the tensors. */
+export function initialise<S extends Spec>(spec: S, key: Key): ParamsOf<S> {
+  return buildParams(spec, (path, { shape, layout, init }) =>
+    dense(toMemory(init(fold(key, path), shape), shape, layout)),
+  );
+}
+
+/**
+ * Parameters from a file, frozen; `rename` maps a path of the spec to the name in the file. Every name and shape is
+ * checked before anything is allocated. The caller owns the tensors.
+ * @throws BadInput naming the missing or misshapen entry.
+ */
+export function load<S extends Spec>(
+  spec: S,
+  source: TensorSource,
+  rename: (path: string) => string = (path) => path,
+): ParamsOf<S> {
+  const available = new Set(source.names());
+  for (const [path, { shape }] of flattenSpec(spec)) {
+    const name = rename(path);
+    if (!available.has(name)) {
+      throw new BadInput({ where: source.where, expected: `an entry ${name}`, got: 'none of that name' });
+    }
+    const found = source.shapeOf(name);
+    if (found.join() !== shape.join()) {
+      throw new BadInput({
+        where: `${source.where}, entry ${name}`,
+        expected: `shape [${shape.join(', ')}]`,
+        got: `[${found.join(', ')}]`,
+      });
+    }
+  }
+  return buildParams(spec, (path, { shape, layout }) => dense(toMemory(source.read(rename(path)), shape, layout)));
+}
+
+/** The same tree with the chosen dense leaves as variables named by their path; takes over the tensors it replaces. */
+export function trainable<P extends Params>(params: P, choose: (path: string) => boolean = () => true): P {
+  return mapParams(params, (leaf, path) => {
+    if (leaf.kind !== 'dense' || isTrainable(leaf.value) || !choose(path)) return leaf;
+    const variable = tf.variable(leaf.value, true);
+    leaf.value.dispose();
+    return dense(variable);
+  });
+}
+
+/** The variables of a tree by path; a LoRA leaf gives `<path>.lora_A` and `<path>.lora_B`. */
+export function trainableVariables(params: Params): Map<string, tf.Variable> {
+  const found = new Map<string, tf.Variable>();
+  for (const [path, leaf] of flattenParams(params)) {
+    if (leaf.kind === 'dense') {
+      if (isTrainable(leaf.value)) found.set(path, leaf.value);
+      continue;
+    }
+    if (isTrainable(leaf.A)) found.set(`${path}.lora_A`, leaf.A);
+    if (isTrainable(leaf.B)) found.set(`${path}.lora_B`, leaf.B);
+  }
+  return found;
+}
+
+/** Frees every tensor of a tree. */
+export function disposeParams(params: Params): void {
+  for (const leaf of flattenParams(params).values()) for (const tensor of tensorsOf(leaf)) tensor.dispose();
+}
