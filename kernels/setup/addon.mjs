@@ -8,12 +8,15 @@ import { addonPackage, inEngine, inRoot } from './project.mjs';
 import { hashFiles, hashOf } from './stamp.mjs';
 
 const native = inRoot('lib', 'native');
-const packageSources = ['tfjs_backend.cc', 'tfjs_binding.cc'];
 
 /** The package's own sources, without the project's graph functions and fused kernels. */
 export const plainSources = {
-  name: 'the package’s own sources',
-  files: packageSources.map((file) => ({ path: join(addonPackage, 'binding', file), flags: [] })),
+  name: "the package's own sources",
+  files: [
+    { path: join(addonPackage, 'binding', 'tfjs_backend.cc'), flags: [] },
+    { path: join(addonPackage, 'binding', 'tfjs_binding.cc'), flags: [] },
+    { path: join(native, 'allocator.cc'), flags: [] },
+  ],
 };
 
 /** The package's sources with the project's (lib/native/sources.json); undefined where there are none. */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { inEngine, inRoot } from './project.mjs';
 
-/** Variables that have to stand before TensorFlow loads, the allocator's before the process starts. */
+/** Variables that have to stand before TensorFlow loads. */
 export const engineEnvironment = JSON.parse(readFileSync(inRoot('lib', 'src', 'engine', 'environment.json'), 'utf8'));
 
 /** The environment of a process of the project: the defaults, under what the user set. */

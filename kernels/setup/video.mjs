@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { CommandFailure, runCommand } from './command.mjs';
 import { inRoot } from './project.mjs';
 import { hashFiles } from './stamp.mjs';
@@ -15,14 +15,15 @@ export const video = {
   async run() {
     try {
       await runCommand(process.execPath, ['install.js'], { cwd: folder, seconds: secondsAllowed, quiet: true });
+      return { detail: 'ffmpeg of ffmpeg-static' };
     } catch (error) {
       if (!(error instanceof CommandFailure)) throw error;
+      rmSync(`${folder}/ffmpeg`, { force: true });
     }
-    if (existsSync(`${folder}/ffmpeg`)) return { detail: 'ffmpeg of ffmpeg-static' };
+
     return {
       detail: 'not installed',
-      warning:
-        'ffmpeg could not be downloaded: only motion-JPEG videos can be read unless FFMPEG_PATH or PATH names an ffmpeg',
+      warning: 'ffmpeg could not be downloaded: only motion-JPEG videos can be read unless FFMPEG_BIN names an ffmpeg',
     };
   },
 };
