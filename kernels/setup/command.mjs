@@ -14,6 +14,18 @@ export class CommandFailure extends Error {
   }
 }
 
+const running = new Set();
+
+/** Ends set-up with exit code 130 on Ctrl-C or SIGTERM, and the programs it runs with it; a later run takes up where it stopped. */
+export function stopOnSignals() {
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.once(signal, () => {
+      for (const child of running) child.kill('SIGKILL');
+      process.exit(130);
+    });
+  }
+}
+
 function lastLines(output, count = 3) {
   const lines = output
     .split('\n')
@@ -64,7 +76,9 @@ export function runCommand(command, args, { cwd, env = {}, seconds = 3600, watch
       if (!quiet) process.stderr.write(`    ${line}\n`);
     }, 5000);
     const limit = setTimeout(() => child.kill('SIGKILL'), seconds * 1000);
+    running.add(child);
     const end = () => {
+      running.delete(child);
       clearInterval(ticker);
       clearTimeout(limit);
     };

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import { dirname } from 'node:path';
 import { buildAddon, extendedSources, findCompilers, plainSources, ziglang } from './addon.mjs';
-import { runCommand } from './command.mjs';
+import { findProgram, runCommand } from './command.mjs';
 import { processEnvironment } from './environment.mjs';
 import { SetupFailure } from './failure.mjs';
 import { addonPackage, inRoot, installedAddon } from './project.mjs';
@@ -28,7 +28,7 @@ export const engine = {
         `${addonPackage}/package.json`,
       ),
       ['NCORE_TENSORFLOW', 'NCORE_PYTHON', 'NCORE_CXX', 'CXX', 'PATH'].map((name) => process.env[name] ?? ''),
-      [cpus()[0]?.model, existsSync('/dev/nvidiactl'), inRoot()],
+      [cpus()[0]?.model, existsSync('/dev/nvidiactl'), findProgram('nvidia-smi') ?? '', inRoot()],
     ),
   present: (result) => result.engine !== 'tensorflow' || (existsSync(installedAddon) && existsSync(result.tensorflow)),
   async run() {
@@ -42,7 +42,7 @@ export const engine = {
       }
       process.stderr.write(`    ${choice.route}: ${choice.reason}\n`);
       try {
-        return outcome(choice, await take(choice.route, host, rejected), rejected);
+        return outcome(choice, await take(choice.route, host, rejected), host, rejected);
       } catch (error) {
         rejected.push({ route: choice.route, reason: error.message });
       }
@@ -154,11 +154,11 @@ async function probe(name) {
   return JSON.parse(await runCommand(process.execPath, ['-e', code], { cwd: inRoot(), env, seconds: 120 }));
 }
 
-function outcome(choice, found, rejected) {
+function outcome(choice, found, host, rejected) {
   const at = found.tensorflowAt;
   const version =
     found.tensorflow === null ? '' : ` ${found.tensorflow} (${at?.origin ?? 'prebuilt'}), ${found.device}`;
-  const better = rejected.filter(({ route }) => route !== 'tensorflow-gpu' || existsSync('/dev/nvidiactl'));
+  const better = rejected.filter(({ route }) => route !== 'tensorflow-gpu' || host.description.gpu !== undefined);
   return {
     detail: `${choice.engine}${version}${found.addon === undefined ? '' : `, ${found.addon}`}`,
     warning: better.length === 0 ? undefined : better.map(({ route, reason }) => `${route}: ${reason}`).join('; '),

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { engineEnvironment } from './environment.mjs';
-import { inRoot, inVenv } from './project.mjs';
+import { inRoot, inVenv, root } from './project.mjs';
 import { hashFiles, hashOf, writeJson } from './stamp.mjs';
 
 const source = inRoot('kernels', '3ncore');
@@ -22,7 +22,7 @@ export const kernel = {
     writeJson(join(temporary, 'kernel.json'), {
       ...spec,
       argv: spec.argv.map((part) => absolute(part)),
-      env: { ...engineEnvironment, ...spec.env },
+      env: { ...engineEnvironment, NCORE_ROOT: root, ...spec.env },
     });
     rmSync(installed, { recursive: true, force: true });
     renameSync(temporary, installed);

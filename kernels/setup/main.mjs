@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { CommandFailure } from './command.mjs';
+import { CommandFailure, stopOnSignals } from './command.mjs';
 import { SetupFailure } from './failure.mjs';
 import { takeLock } from './lock.mjs';
 import { inEngine } from './project.mjs';
@@ -28,6 +28,7 @@ export async function setUp({ only, force = false } = {}) {
 /** Runs set-up as a program: exit code 2 with one sentence where something is missing. */
 export async function main(args) {
   const begun = performance.now();
+  stopOnSignals();
   try {
     const report = await setUp(readOptions(args));
     const worked = report.steps.some(({ status }) => status === 'done');

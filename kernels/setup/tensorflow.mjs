@@ -81,15 +81,19 @@ function pythonPackage(program) {
 /** TensorFlow from PyPI, unpacked to `.engine/` (libraries and headers alone); downloads it where it is not there yet. */
 export async function downloadedTensorFlow({ gpu }) {
   const x64Linux = process.platform === 'linux' && process.arch === 'x64';
-  const wheel = x64Linux && !gpu ? 'tensorflow-cpu' : 'tensorflow';
-  const lock = inRoot('kernels', 'locks', `${wheel}.txt`);
-  const version = new RegExp(`^${wheel}==(\\S+)`, 'm').exec(readFileSync(lock, 'utf8'))[1];
-  const folder = inEngine(`${wheel}-${version}`);
+  const wheel = x64Linux && !gpu && !existsSync(unpacked('tensorflow').folder) ? 'tensorflow-cpu' : 'tensorflow';
+  const { folder, version, lock } = unpacked(wheel);
   if (!existsSync(folder)) await downloadTo(folder, wheel, lock);
   const found = inspectTensorFlow(folder);
   if (found === undefined)
     throw new Error(`the wheel ${wheel} ${version} has no libraries to link with on this platform`);
   return { ...found, version, origin: `${wheel} from the package index` };
+}
+
+function unpacked(wheel) {
+  const lock = inRoot('kernels', 'locks', `${wheel}.txt`);
+  const version = new RegExp(`^${wheel}==(\\S+)`, 'm').exec(readFileSync(lock, 'utf8'))[1];
+  return { lock, version, folder: inEngine(`${wheel}-${version}`) };
 }
 
 async function downloadTo(folder, wheel, lock) {
@@ -109,15 +113,15 @@ async function downloadTo(folder, wheel, lock) {
     { env: { TMPDIR: temporary }, watch: downloadProgress(temporary, wheel, megabytes) },
   );
   const file = readdirSync(temporary).find((name) => name.endsWith('.whl'));
-  const unpacked = inEngine('tmp', 'tensorflow');
-  rmSync(unpacked, { recursive: true, force: true });
+  const fresh = inEngine('tmp', 'tensorflow');
+  rmSync(fresh, { recursive: true, force: true });
   await runCommand(findPython().program, [
     inRoot('kernels', 'setup', 'unpack_tensorflow.py'),
     join(temporary, file),
     unpacked,
   ]);
   rmSync(temporary, { recursive: true });
-  renameSync(unpacked, folder);
+  renameSync(fresh, folder);
 }
 
 /** The libraries do not depend on Python: any wheel of this platform serves, also where this Python is too new for one. */

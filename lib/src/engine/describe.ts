@@ -50,8 +50,8 @@ export async function describeEngine(): Promise<EngineDescription> {
     memoryMB: totalmem() / 1e6,
     node: process.versions.node,
     platform: `${process.platform} ${process.arch}`,
-    graphFunctions: native !== undefined && 'graphBegin' in native.binding,
-    fusedKernels: native !== undefined && 'fusedKernels' in native.binding,
+    graphFunctions: native !== undefined && 'graphRegister' in native.binding,
+    fusedKernels: native !== undefined && 'nativeOps' in native.binding,
     notTaken: enginesNotTaken(),
     environment: Object.fromEntries(
       Object.keys(defaults).flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),

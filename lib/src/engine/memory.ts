@@ -19,7 +19,7 @@ export function memory(): MemoryUse {
     tensors: numTensors,
     bytes: numBytes,
     rssMB: process.memoryUsage.rss() / 1e6,
-    peakRssMB: process.resourceUsage().maxRSS / 1e3,
+    peakRssMB: (process.resourceUsage().maxRSS * 1024) / 1e6,
     freeMB: freemem() / 1e6,
   };
 }
