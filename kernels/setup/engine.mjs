@@ -93,11 +93,19 @@ function gpuName() {
 }
 
 function take(route, host, rejected) {
-  if (route === 'tensorflow-gpu') return compileNative(host, true, rejected);
+  if (route === 'tensorflow-gpu') return compileForGpu(host, rejected);
   if (route === 'tensorflow-cpu') return compileNative(host, false, rejected);
   if (route === 'prebuilt') return installPrebuilt();
   rmSync(installedAddon, { force: true });
   return probe(route);
+}
+
+async function compileForGpu(host, rejected) {
+  const found = await compileNative(host, true, rejected);
+  if (found.device === 'gpu') return found;
+  throw new Error(
+    'TensorFlow does not see the GPU: its CUDA libraries are missing (pip install "tensorflow[and-cuda]")',
+  );
 }
 
 /** Tries with every compiler the addon with graph functions, then the plain one. */
@@ -109,11 +117,6 @@ async function compileNative(host, gpu, rejected) {
       try {
         install(await buildAddon(tensorflow, list, compiler));
         const description = await probe('tensorflow');
-        if (gpu && description.device !== 'gpu') {
-          throw new Error(
-            'TensorFlow does not see the GPU: its CUDA libraries are missing (pip install "tensorflow[and-cuda]")',
-          );
-        }
         return { ...description, addon: list.name, compiler: compiler.name, tensorflowAt: tensorflow };
       } catch (error) {
         last = error;
