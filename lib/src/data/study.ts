@@ -1,3 +1,5 @@
+export type { GreyImage } from '../files/image.js';
+
 /** The apical view of a study. */
 export type View = '2CH' | '4CH';
 
@@ -50,11 +52,4 @@ export interface StudySet {
   readonly root: string;
   readonly studies: readonly Study[];
   readonly verdicts: readonly Verdict[];
-}
-
-/** An 8-bit grey image, rows from the top; `data` has height · width values. */
-export interface GreyImage {
-  readonly height: number;
-  readonly width: number;
-  readonly data: Uint8Array;
 }
