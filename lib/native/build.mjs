@@ -1,4 +1,4 @@
-// Compiles tfjs-node's addon with graph functions and fused kernels (sources.json lists the units and their flags).
+// Compiles tfjs-node's addon with graph functions and fused kernels (sources.json lists the units and their flags; plain.json those of the package alone).
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const manifest = JSON.parse(readFileSync(join(here, 'sources.json'), 'utf8'));
 const run = promisify(execFile);
 
 /** Runs a compiler command; an error carries what it printed. */
@@ -23,8 +22,7 @@ async function compile([command, ...first], args, signal) {
 }
 
 /** The compile units as `{ source, flags }`. */
-function units(tfjsNodePackage) {
-  const { package: packaged, sources, flags, tuned } = manifest;
+function units({ package: packaged, sources, flags, tuned }, tfjsNodePackage) {
   const processor = tuned.processor[process.arch];
   const tunedFlags = [...flags, ...tuned.flags, ...(processor === undefined ? [] : [processor])];
   return [
@@ -35,9 +33,9 @@ function units(tfjsNodePackage) {
 }
 
 /** Links by the plain name `lib<name>.so`, which the Python package ships only with its version number. */
-function libraryFolder(tensorflow, scratch) {
+function libraryFolder(libraries, tensorflow, scratch) {
   const suffix = process.platform === 'darwin' ? 'dylib' : 'so';
-  for (const name of manifest.libraries) {
+  for (const name of libraries) {
     const plain = `lib${name}.${suffix}`;
     const files = readdirSync(tensorflow).filter((file) => file.startsWith(`lib${name}.`) && file.includes(suffix));
     const found = files.find((file) => file === plain) ?? files.sort()[0];
@@ -55,16 +53,26 @@ function libraryFolder(tensorflow, scratch) {
  * @param {string} options.tfjsNodePackage folder of `@tensorflow/tfjs-node-gpu`
  * @param {string} options.out path of the tfjs_binding.node to write
  * @param {string[]} options.compiler a C++17 compiler's command, e.g. `['g++']` or `['python3', '-m', 'ziglang', 'c++']`
+ * @param {string} [options.units] the list of compile units: sources.json, or plain.json for the package's own sources alone
  * @param {AbortSignal} [options.signal]
  */
-export async function buildAddon({ tensorflow, nodeHeaders, tfjsNodePackage, out, compiler, signal }) {
+export async function buildAddon({
+  tensorflow,
+  nodeHeaders,
+  tfjsNodePackage,
+  out,
+  compiler,
+  units: list = 'sources.json',
+  signal,
+}) {
+  const manifest = JSON.parse(readFileSync(join(here, list), 'utf8'));
   const scratch = mkdtempSync(join(tmpdir(), 'ncore-addon-'));
   try {
     const includes = [here, join(tfjsNodePackage, 'binding'), join(tensorflow, 'include'), nodeHeaders].map(
       (folder) => `-I${folder}`,
     );
     const defines = manifest.defines.map((define) => `-D${define}`);
-    const waiting = units(tfjsNodePackage);
+    const waiting = units(manifest, tfjsNodePackage);
     const objects = waiting.map(({ source }) => join(scratch, `${basename(source, '.cc')}.o`));
     const compileNext = async () => {
       for (let unit = waiting.pop(); unit !== undefined; unit = waiting.pop()) {
@@ -77,7 +85,7 @@ export async function buildAddon({ tensorflow, nodeHeaders, tfjsNodePackage, out
     const fresh = `${out}.${process.pid}.new`;
     const undefinedSymbols = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
     const libraries = manifest.libraries.map((name) => `-l${name}`);
-    const search = [`-L${libraryFolder(tensorflow, scratch)}`, `-Wl,-rpath,${tensorflow}`];
+    const search = [`-L${libraryFolder(manifest.libraries, tensorflow, scratch)}`, `-Wl,-rpath,${tensorflow}`];
     await compile(compiler, ['-shared', ...undefinedSymbols, ...objects, ...search, ...libraries, '-o', fresh], signal);
     renameSync(fresh, out);
   } finally {
