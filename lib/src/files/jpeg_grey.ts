@@ -1,15 +1,15 @@
 /** Luminance quantisation of ITU-T T.81, table K.1, in rows. */
 const QUANTISATION = [
-  16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87,
-  80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92,
-  95, 98, 112, 100, 103, 99,
+  16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51,
+  87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101,
+  72, 92, 95, 98, 112, 100, 103, 99,
 ];
 
 /** The row-major place of the k-th coefficient in zigzag order. */
 const ZIGZAG = [
   0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
-  35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55,
-  62, 63,
+  35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47,
+  55, 62, 63,
 ];
 
 /** Huffman tables K.3 (DC) and K.5 (AC): number of codes of each length 1 … 16, then the symbols. */
@@ -160,13 +160,17 @@ function transform(divisors: Float32Array, block: Int16Array): void {
   }
 }
 
-/** Copies the 8×8 block at (left, top), its edge repeated beyond the picture. */
-function sample(grey: Uint8Array, width: number, height: number, left: number, top: number): void {
+/** Copies the 8×8 block at (left, top), its edge repeated beyond the picture; tells whether it is all of one grey. */
+function sample(grey: Uint8Array, width: number, height: number, left: number, top: number): boolean {
+  let flat = true;
   for (let i = 0; i < 64; i++) {
     const x = Math.min(width - 1, left + (i & 7));
     const y = Math.min(height - 1, top + (i >> 3));
-    samples[i] = (grey[y * width + x] as number) - 128;
+    const value = (grey[y * width + x] as number) - 128;
+    samples[i] = value;
+    flat &&= value === samples[0];
   }
+  return flat;
 }
 
 /**
@@ -183,8 +187,9 @@ export function encodeGreyJpeg(grey: Uint8Array, width: number, height: number, 
   for (let top = 0; top < height; top += 16) {
     for (let left = 0; left < width; left += 16) {
       for (let quarter = 0; quarter < 4; quarter++) {
-        sample(grey, width, height, left + 8 * (quarter & 1), top + 8 * (quarter >> 1));
-        transform(divisors, block);
+        const even = sample(grey, width, height, left + 8 * (quarter & 1), top + 8 * (quarter >> 1));
+        if (even) block.fill(0).fill(Math.round(8 * (samples[0] as number) * (divisors[0] as number)), 0, 1);
+        else transform(divisors, block);
         prediction = putBlock(bits, block, prediction);
       }
       putBlock(bits, flat, 0);

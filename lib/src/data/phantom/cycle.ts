@@ -33,7 +33,7 @@ export function drawCycle(random: Random, { heartRate, fps }: Vitals): Cycle {
   const systole = Math.round(fps * (0.43 - 0.0017 * heartRate));
   const systoleFirst = random.uniform() < 0.7;
   const span = systoleFirst ? systole : beat - systole;
-  const frames = Math.ceil(beat * (1.5 + 0.3 * random.uniform()));
+  const frames = Math.ceil(beat * (1.5 + 0.2 * random.uniform()));
   const first = 1 + random.integer(Math.floor(frames - span - 3));
   const edFrame = systoleFirst ? first : first + Math.round(span);
   const esFrame = systoleFirst ? first + systole : edFrame - Math.round(span);

@@ -25,6 +25,16 @@ export const CAVITY_RIGHT = 4;
 export const OUTER = 5;
 export const BORDERS = 6;
 
+/** The layers between the borders: the number of borders to their left. */
+export const OUTSIDE_LEFT = 0;
+export const FREE_WALL = 1;
+export const RIGHT_BLOOD = 2;
+export const SEPTUM = 3;
+export const LEFT_BLOOD = 4;
+export const LATERAL_WALL = 5;
+export const OUTSIDE_RIGHT = 6;
+export const LAYERS = BORDERS + 1;
+
 /** Rows of the table of borders: above the cavity, along the ventricle, along the atria; a row stays with its tissue. */
 export const CAP_ROWS = 24;
 export const VENTRICLE_ROWS = 200;
@@ -67,6 +77,13 @@ export function rowOf(heart: Heart, a: number): number {
   if (a < 0) return Math.floor((1 + a / wall) * CAP_ROWS);
   if (a < ventricle.length) return CAP_ROWS + Math.floor((a / ventricle.length) * VENTRICLE_ROWS);
   return CAP_ROWS + VENTRICLE_ROWS + Math.floor(((a - ventricle.length) / atrium) * ATRIUM_ROWS);
+}
+
+/** The layer in which b lies in a row of the table. */
+export function layerOf(borders: Float32Array, row: number, b: number): number {
+  let layer = 0;
+  while (layer < BORDERS && b >= (borders[BORDERS * row + layer] as number)) layer++;
+  return layer;
 }
 
 /** Place along the axis of the middle of a row, the inverse of {@link rowOf}. */

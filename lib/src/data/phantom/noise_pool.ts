@@ -5,6 +5,9 @@ const BITS = 18;
 /** Takes an index into the pool from any whole number. */
 export const POOL_MASK = (1 << BITS) - 1;
 
+/** Numbers in a row where the pool is read as a plane. */
+export const POOL_ROW = 512;
+
 let pool: Float32Array | undefined;
 
 /** A fixed pool of standard normal numbers, read from many places: drawing them anew for every pixel would take longer than the picture. */

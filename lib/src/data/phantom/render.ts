@@ -4,24 +4,27 @@ import {
   CAP_ROWS,
   CAVITY_LEFT,
   CAVITY_RIGHT,
+  FREE_WALL,
   heartAround,
+  LATERAL_WALL,
+  layerOf,
+  LAYERS,
+  LEFT_BLOOD,
   OUTER,
+  OUTSIDE_LEFT,
+  OUTSIDE_RIGHT,
+  RIGHT_BLOOD,
   rowOf,
   ROWS,
+  SEPTUM,
   VENTRICLE_ROWS,
   type Heart,
   type Segment,
 } from './heart.js';
+import { POOL_ROW } from './noise_pool.js';
 import { createScanner, type Scanner } from './scanner.js';
 import { heartAt, type PhantomStudy } from './study.js';
 import { ventricleOf } from './ventricle.js';
-
-/** Layers across the long axis, by the number of borders to their left. */
-const LAYERS = BORDERS + 1;
-const [OUTSIDE_LEFT, FREE_WALL, RIGHT_BLOOD, SEPTUM, LEFT_BLOOD, LATERAL_WALL, OUTSIDE_RIGHT] = [0, 1, 2, 3, 4, 5, 6];
-
-/** Distance of scatterers, mm. */
-const GRAIN = 0.6;
 
 /** What a study's pictures have in common: how strongly each piece of tissue scatters, and where it lay at end-diastole. */
 interface Tissue {
@@ -32,8 +35,8 @@ interface Tissue {
   readonly outside: number;
   readonly rim: number;
   readonly leaflet: number;
-  /** Phases and wave numbers of the slow variation of the tissue around the heart. */
-  readonly waves: readonly number[];
+  /** Phase and wave numbers of the slow variation of the tissue around the heart. */
+  readonly waves: readonly [phase: number, along: number, across: number];
   /** Where the study's scatterers begin in the noise pool. */
   readonly origin: number;
 }
@@ -58,7 +61,7 @@ function dropout(random: Random, most: number): (row: number) => number {
 function layerStrengths(random: Random): Float32Array {
   const septum = dropout(random, 9);
   const lateral = dropout(random, 18);
-  const blood = decibels(-34 + 10 * random.uniform());
+  const blood = decibels(-33 + 14 * random.uniform());
   const freeWall = decibels(-2 - 5 * random.uniform());
   const strength = new Float32Array(ROWS * LAYERS);
   for (let row = 0; row < ROWS; row++) {
@@ -83,7 +86,7 @@ function prepare(study: PhantomStudy): Tissue {
     outside: decibels(-18 + 8 * random.uniform()),
     rim: decibels(1 + 7 * random.uniform()),
     leaflet: decibels(-4 + 7 * random.uniform()),
-    waves: Array.from({ length: 4 }, (_, i) => (i < 2 ? 6.28 * random.uniform() : 0.06 + 0.09 * random.uniform())),
+    waves: [6.28 * random.uniform(), 0.1 * random.normal(), 0.06 * random.normal()],
     origin: random.integer(1 << 18),
   };
 }
@@ -99,7 +102,7 @@ function onLeaflet([a0, b0, a1, b1]: Segment, a: number, b: number): number {
 /** Places the heart's scatterers on the scanner's grid. */
 function scatter(tissue: Tissue, heart: Heart, study: PhantomStudy, t: number): void {
   const { scanner, reference, strength, outside, rim, leaflet, origin } = tissue;
-  const [phaseA = 0, phaseB = 0, waveA = 0, waveB = 0] = tissue.waves;
+  const [phase, waveA, waveB] = tissue.waves;
   const { probe, placement } = study;
   const { length } = heart.ventricle;
   const { length: length0 } = reference.ventricle;
@@ -113,6 +116,7 @@ function scatter(tissue: Tissue, heart: Heart, study: PhantomStudy, t: number): 
   const [sin, cos] = [Math.sin(placement.tilt), Math.cos(placement.tilt)];
   const [a0, b0] = [dx * sin + dy * cos, dx * cos - dy * sin];
   const swirl = 2.1 * t;
+  const density = 1 / scanner.step;
 
   for (let i = 0, at = 0; i < scanner.beams; i++) {
     const angle = (scanner.angles[i] as number) - placement.tilt;
@@ -128,7 +132,7 @@ function scatter(tissue: Tissue, heart: Heart, study: PhantomStudy, t: number): 
       let level = outside;
       if (row >= 0 && row < ROWS) {
         const edge = BORDERS * row;
-        while (layer < BORDERS && b >= (borders[edge + layer] as number)) layer++;
+        layer = layerOf(borders, row, b);
         restA = a < 0 ? a * capStretch : a < length ? a * stretch : a - length + length0;
         if (layer === OUTSIDE_LEFT || layer === OUTSIDE_RIGHT) {
           const k = edge + (layer === OUTSIDE_LEFT ? 0 : OUTER);
@@ -147,7 +151,7 @@ function scatter(tissue: Tissue, heart: Heart, study: PhantomStudy, t: number): 
       }
       if (layer === OUTSIDE_LEFT || layer === OUTSIDE_RIGHT) {
         if (level === outside) {
-          level *= 1 + 0.7 * Math.sin(phaseA + waveA * restA) * Math.sin(phaseB + waveB * restB);
+          level *= 1 + 0.6 * Math.sin(phase + waveA * restA + waveB * restB);
         }
       } else if (layer === LEFT_BLOOD || layer === RIGHT_BLOOD) {
         restA += swirl;
@@ -164,7 +168,12 @@ function scatter(tissue: Tissue, heart: Heart, study: PhantomStudy, t: number): 
         for (const hinge of hinges) if (Math.abs(b - hinge) < 3) level = Math.max(level, 1.6 * leaflet);
       }
       scanner.strength[at] = level;
-      scanner.scatterer[at] = origin + (Math.floor(restA / GRAIN) << 9) + Math.floor(restB / GRAIN);
+      const u = restA * density;
+      const v = restB * density;
+      const [rowAt, columnAt] = [Math.floor(u), Math.floor(v)];
+      scanner.scatterer[at] = origin + rowAt * POOL_ROW + columnAt;
+      scanner.along[at] = u - rowAt;
+      scanner.across[at] = v - columnAt;
     }
   }
 }

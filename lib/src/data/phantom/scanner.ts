@@ -1,9 +1,12 @@
 import type { Random } from '../../tree/random.js';
-import { noisePool, POOL_MASK } from './noise_pool.js';
+import { noisePool, POOL_MASK, POOL_ROW } from './noise_pool.js';
 import { pixelMm, type Probe } from './view.js';
 
 /** The imaginary part is read this far from the real part. */
-const IMAGINARY = 131101;
+const PART = 131101;
+
+/** Mean energy that linear interpolation in two directions takes away, given back. */
+const BETWEEN = 1.5;
 
 /**
  * Turns scatterers on a grid of beams and depths into a picture: point-spread function, envelope, logarithmic
@@ -17,9 +20,12 @@ export interface Scanner {
   /** Angle of a beam from straight down, radians, and the distance of samples, mm. */
   readonly angles: Float32Array;
   readonly step: number;
-  /** To be filled before a picture is taken: scatterer strength (1 = myocardium) and index into the noise pool. */
+  /** To be filled before a picture is taken: how strongly the place of each sample scatters (1 = myocardium). */
   readonly strength: Float32Array;
+  /** Likewise: which scatterer lies there, an index into the noise pool, and how far towards the next one along and across. */
   readonly scatterer: Int32Array;
+  readonly along: Float32Array;
+  readonly across: Float32Array;
   /** The picture of what was filled in, grey `[H·W]`; `frame` chooses its electronic noise. */
   picture(frame: number): Uint8Array;
 }
@@ -30,27 +36,22 @@ function decibels(level: number): number {
 
 /** Half of a Gaussian kernel that keeps the variance of white noise. */
 function kernel(sigma: number): Float32Array {
-  const radius = Math.max(1, Math.ceil(2.5 * sigma));
+  const radius = Math.max(1, Math.ceil(2.2 * sigma));
   const half = Float32Array.from({ length: radius + 1 }, (_, i) => Math.exp(-(i * i) / (2 * sigma * sigma)));
   const energy = half.reduce((sum, v, i) => sum + (i === 0 ? 1 : 2) * v * v, 0);
   return half.map((v) => v / Math.sqrt(energy));
 }
 
-/** Convolves along one direction of the grid; samples beyond the ends count as silent. */
-function convolve(from: Float32Array, to: Float32Array, half: Float32Array, stride: number, run: number): void {
+/** Convolves along one direction of the grid; `from` and `to` have silent margins as wide as the kernel. */
+function convolve(from: Float32Array, to: Float32Array, half: Float32Array, stride: number, margin: number): void {
   const centre = half[0] as number;
-  for (let i = 0; i < from.length; i++) to[i] = centre * (from[i] as number);
-  for (let tap = 1; tap < half.length; tap++) {
-    const weight = half[tap] as number;
-    const shift = tap * stride;
-    for (let start = 0; start < from.length; start += run) {
-      const end = start + run - shift;
-      for (let i = start; i < end; i++) {
-        const j = i + shift;
-        to[i] = (to[i] as number) + weight * (from[j] as number);
-        to[j] = (to[j] as number) + weight * (from[i] as number);
-      }
+  const end = from.length - margin;
+  for (let i = margin; i < end; i++) {
+    let sum = centre * (from[i] as number);
+    for (let tap = 1, shift = stride; tap < half.length; tap++, shift += stride) {
+      sum += (half[tap] as number) * ((from[i - shift] as number) + (from[i + shift] as number));
     }
+    to[i] = sum;
   }
 }
 
@@ -77,7 +78,7 @@ interface Pixel {
 }
 
 /** For every pixel inside the sector the sample above and left of it and how far it lies from that. */
-function scanConversion(probe: Probe, size: number, beams: number, depths: number): Pixel {
+function scanConversion(probe: Probe, size: number, beams: number, depths: number, silent: number): Pixel {
   const mm = pixelMm(size);
   const found: { at: number; sample: number; along: number; across: number }[] = [];
   for (let at = 0; at < size * size; at++) {
@@ -85,7 +86,7 @@ function scanConversion(probe: Probe, size: number, beams: number, depths: numbe
     const y = (Math.floor(at / size) + 0.5) * mm - probe.tipY;
     const beam = ((Math.atan2(x, y) - probe.steer) / (2 * probe.halfAngle) + 0.5) * (beams - 1);
     const depth = (Math.hypot(x, y) / probe.reach) * (depths - 1);
-    if (y <= 0 || beam < 0 || beam >= beams - 1 || depth >= depths - 1) continue;
+    if (y <= 0 || beam < 0 || beam >= beams - 1 || depth >= depths - 2 * silent) continue;
     const [i, j] = [Math.floor(beam), Math.floor(depth)];
     found.push({ at, sample: i * depths + j, along: depth - j, across: beam - i });
   }
@@ -97,10 +98,45 @@ function scanConversion(probe: Probe, size: number, beams: number, depths: numbe
   };
 }
 
+/**
+ * What does not change from frame to frame, per sample: share let through, level of noise, near-field clutter; nothing in
+ * the last `silent` samples of each beam, so that one beam does not spread into the next.
+ */
+interface StillParts {
+  readonly through: Float32Array;
+  readonly noise: Float32Array;
+  readonly clutterReal: Float32Array;
+  readonly clutterImaginary: Float32Array;
+}
+
+function stillParts(probe: Probe, random: Random, beams: number, depths: number, silent: number): StillParts {
+  const transmission = beamTransmission(random, beams);
+  const step = probe.reach / (depths - 1);
+  const from = random.integer(POOL_MASK);
+  const pool = noisePool();
+  const table = (value: (beam: number, depth: number) => number): Float32Array =>
+    Float32Array.from({ length: beams * depths }, (_, at) =>
+      at % depths < depths - silent ? value(Math.floor(at / depths), at % depths) : 0,
+    );
+  const clutter = Float32Array.from({ length: depths }, (_, j) =>
+    decibels(probe.clutter - (8.7 * j * step) / probe.clutterDepth),
+  );
+  const scattered = (part: number): Float32Array =>
+    table((i, j) => (clutter[j] as number) * (pool[(from + part + i * depths + j) & POOL_MASK] as number));
+  const gain = Float32Array.from({ length: depths }, (_, j) => decibels(-probe.attenuation * j * step));
+  const noise = Float32Array.from({ length: depths }, (_, j) => decibels(probe.noise - 12 * (1 - j / depths)));
+  return {
+    through: table((i, j) => (transmission[i] as number) * (gain[j] as number)),
+    noise: table((_, j) => noise[j] as number),
+    clutterReal: scattered(0),
+    clutterImaginary: scattered(PART),
+  };
+}
+
 /** A scanner for square pictures of `size` pixels; its shadows and clutter are drawn here and stay. */
 export function createScanner(probe: Probe, random: Random, size: number): Scanner {
-  const beams = Math.round(0.95 * size);
-  const depths = Math.round(1.25 * size);
+  const beams = Math.round(0.85 * size);
+  const depths = Math.round(1.1 * size);
   const step = probe.reach / (depths - 1);
   const angles = Float32Array.from(
     { length: beams },
@@ -110,41 +146,52 @@ export function createScanner(probe: Probe, random: Random, size: number): Scann
   const strength = new Float32Array(total);
   const scatterer = new Int32Array(total);
   const pool = noisePool();
-  const transmission = beamTransmission(random, beams);
-  const depthGain = Float32Array.from({ length: depths }, (_, j) => decibels(-probe.attenuation * j * step));
-  const noiseLevel = Float32Array.from({ length: depths }, (_, j) => decibels(probe.noise - 12 * (1 - j / depths)));
-  const clutterLevel = Float32Array.from({ length: depths }, (_, j) =>
-    decibels(probe.clutter - (8.7 * j * step) / probe.clutterDepth),
-  );
-  const clutterAt = random.integer(POOL_MASK);
-  const along = kernel(probe.axial / step);
-  const across = kernel((probe.lateral * (beams - 1)) / (2 * probe.halfAngle));
-  const pixels = scanConversion(probe, size, beams, depths);
-  const [real, imaginary, scratch] = [0, 1, 2].map(() => new Float32Array(total)) as [
-    Float32Array,
-    Float32Array,
-    Float32Array,
-  ];
+  const along = new Float32Array(total);
+  const across = new Float32Array(total);
+  const axial = kernel(probe.axial / step);
+  const still = stillParts(probe, random, beams, depths, axial.length);
+  const lateral = kernel((probe.lateral * (beams - 1)) / (2 * probe.halfAngle));
+  const margin = lateral.length * depths;
+  const buffer = (): Float32Array => new Float32Array(total + 2 * margin);
+  const [real, imaginary, scratch] = [buffer(), buffer(), buffer()];
+  const levels = new Float32Array(total);
+  const pixels = scanConversion(probe, size, beams, depths, axial.length);
 
-  const echo = (into: Float32Array, part: number, noiseAt: number): void => {
-    for (let i = 0, at = 0; i < beams; i++) {
-      const through = transmission[i] as number;
-      for (let j = 0; j < depths; j++, at++) {
-        const tissue = (strength[at] as number) * (pool[((scatterer[at] as number) + part) & POOL_MASK] as number);
-        const clutter = (clutterLevel[j] as number) * (pool[(at + clutterAt + part) & POOL_MASK] as number);
-        const noise = (noiseLevel[j] as number) * (pool[(at + noiseAt + part) & POOL_MASK] as number);
-        into[at] = through * (depthGain[j] as number) * tissue + clutter + noise;
-      }
+  /** Between scatterers the echo changes linearly, so that speckle follows movements smaller than a sample. */
+  const between = (k: number, u: number, v: number): number => {
+    const here = (1 - v) * (pool[k & POOL_MASK] as number) + v * (pool[(k + 1) & POOL_MASK] as number);
+    const next = k + POOL_ROW;
+    const there = (1 - v) * (pool[next & POOL_MASK] as number) + v * (pool[(next + 1) & POOL_MASK] as number);
+    return (1 - u) * here + u * there;
+  };
+
+  const echo = (noiseAt: number): void => {
+    for (let at = 0, to = margin; at < total; at++, to++) {
+      const tissue = BETWEEN * (strength[at] as number) * (still.through[at] as number);
+      const noise = still.noise[at] as number;
+      const k = scatterer[at] as number;
+      const u = along[at] as number;
+      const v = across[at] as number;
+      const n = at + noiseAt;
+      const re = tissue * between(k, u, v) + noise * (pool[n & POOL_MASK] as number);
+      const im = tissue * between(k + PART, u, v) + noise * (pool[(n + PART) & POOL_MASK] as number);
+      real[to] = re + (still.clutterReal[at] as number);
+      imaginary[to] = im + (still.clutterImaginary[at] as number);
     }
-    convolve(into, scratch, along, 1, depths);
-    convolve(scratch, into, across, depths, total);
+  };
+
+  const spread = (field: Float32Array): void => {
+    convolve(field, scratch, axial, 1, margin);
+    convolve(scratch, field, lateral, depths, margin);
   };
 
   const compress = (): void => {
     const slope = (255 / probe.dynamicRange) * (10 / Math.LN10);
-    for (let i = 0; i < total; i++) {
-      const power = ((real[i] as number) ** 2 + (imaginary[i] as number) ** 2) / 2;
-      scratch[i] = Math.min(255, Math.max(0, probe.gain + slope * Math.log(power + 1e-9)));
+    for (let at = 0, from = margin; at < total; at++, from++) {
+      const re = real[from] as number;
+      const im = imaginary[from] as number;
+      const level = probe.gain + slope * Math.log((re * re + im * im) / 2 + 1e-9);
+      levels[at] = Math.min(255, Math.max(0, level));
     }
   };
 
@@ -153,8 +200,8 @@ export function createScanner(probe: Probe, random: Random, size: number): Scann
     for (let k = 0; k < pixels.at.length; k++) {
       const s = pixels.sample[k] as number;
       const u = pixels.alongBeam[k] as number;
-      const near = (1 - u) * (scratch[s] as number) + u * (scratch[s + 1] as number);
-      const far = (1 - u) * (scratch[s + depths] as number) + u * (scratch[s + depths + 1] as number);
+      const near = (1 - u) * (levels[s] as number) + u * (levels[s + 1] as number);
+      const far = (1 - u) * (levels[s + depths] as number) + u * (levels[s + depths + 1] as number);
       const v = pixels.acrossBeams[k] as number;
       grey[pixels.at[k] as number] = (1 - v) * near + v * far + 0.5;
     }
@@ -163,11 +210,12 @@ export function createScanner(probe: Probe, random: Random, size: number): Scann
 
   const picture = (frame: number): Uint8Array => {
     const noiseAt = Math.imul(Math.round(frame * 16) + 1, 0x9e3779b1) >>> 8;
-    echo(real, 0, noiseAt);
-    echo(imaginary, IMAGINARY, noiseAt);
+    echo(noiseAt);
+    spread(real);
+    spread(imaginary);
     compress();
     return convert();
   };
 
-  return { probe, beams, depths, angles, step, strength, scatterer, picture };
+  return { probe, beams, depths, angles, step, strength, scatterer, along, across, picture };
 }

@@ -42,15 +42,15 @@ export function drawProbe(random: Random): Probe {
     tipY: between(2, 6),
     halfAngle: (Math.PI / 180) * between(36, 46),
     steer: (Math.PI / 180) * 2.5 * random.normal(),
-    reach: 158,
+    reach: 164,
     axial: between(0.7, 1.1),
     lateral: (Math.PI / 180) * between(0.8, 1.5),
     gain: between(100, 160),
     dynamicRange: between(46, 62),
     attenuation: between(-0.01, 0.08),
-    noise: between(-38, -22),
-    clutter: between(-16, 2),
-    clutterDepth: between(9, 24),
+    noise: between(-36, -19),
+    clutter: between(-14, 4),
+    clutterDepth: between(10, 32),
   };
 }
 
