@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { openSafetensors, writeSafetensors, type TensorData } from 'gemma-3ncore/files/safetensors';
 import { projectPath } from 'gemma-3ncore/host/places';
-import { verify } from 'gemma-3ncore/verify';
+import { verify, type VerifyReport } from 'gemma-3ncore/verify';
 import { useFolder } from '../support/folder.js';
 import { golden } from '../support/goldens.js';
 
@@ -36,8 +36,14 @@ function shifted(data: TensorData, index: number, by: number): TensorData {
 }
 
 function cli(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return cliOn(undefined, ...args);
+}
+
+/** The command in a process of its own, on the given engine. */
+function cliOn(engine: string | undefined, ...args: string[]) {
   return spawnSync(process.execPath, [projectPath('lib', 'bin', '3ncore.cjs'), 'verify', ...args], {
     encoding: 'utf8',
+    env: { ...process.env, ...(engine === undefined ? {} : { NCORE_ENGINE: engine }) },
   });
 }
 
@@ -108,6 +114,12 @@ describe('verify', () => {
   it('fails when nothing was found', async () => {
     mkdirSync(join(folder, 'nothing'));
     assert.equal((await verify([join(folder, 'nothing')])).passed, false);
+  });
+
+  it('passes every golden case on wasm', () => {
+    const { status, stdout } = cliOn('wasm', golden(), '--json');
+    const report = JSON.parse(stdout) as VerifyReport;
+    assert.deepEqual([report.engine, report.cases.length, report.passed, status], ['wasm', 9, true, 0]);
   });
 
   it('answers on the command line with 0, 1 and 2', () => {
