@@ -4,7 +4,7 @@ import { decode } from 'jpeg-js';
 import { encodeMjpegAvi } from 'gemma-3ncore/files/avi_write';
 import { encodeGreyJpeg } from 'gemma-3ncore/files/jpeg_grey';
 import { Random, rootKey } from 'gemma-3ncore/tree/random';
-import { aviFrames, greyOf } from '../support/avi.js';
+import { aviFrames, greyOf } from '../support/riff.js';
 
 /** A smooth picture with a little noise, as ultrasound is. */
 function picture(width: number, height: number, seed: number): Uint8Array {
