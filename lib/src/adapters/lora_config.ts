@@ -1,3 +1,4 @@
+import { isJsonObject } from '../files/json.js';
 import { BadInput } from '../host/errors.js';
 
 /** The fields of PEFT's LoraConfig that change what is computed, under PEFT's names (peft/tuners/lora/config.py). */
@@ -61,8 +62,7 @@ function isAlpha(value: unknown): boolean {
 }
 
 function isRecordOf(accept: (value: unknown) => boolean): (value: unknown) => boolean {
-  return (value) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(accept);
+  return (value) => isJsonObject(value) && Object.values(value).every(accept);
 }
 
 /** Reads fields one by one, each with the sentence for what it should have been. */
@@ -79,11 +79,10 @@ function fieldReader(fields: Readonly<Record<string, unknown>>, where: string) {
  * @throws BadInput naming a field that is malformed, or that is set and not honoured here.
  */
 export function parseLoraConfig(json: unknown, where: string): LoraConfig {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+  if (!isJsonObject(json)) {
     throw new BadInput({ where, expected: 'an object of LoRA fields', got: JSON.stringify(json) });
   }
-  const fields = json as Record<string, unknown>;
-  const read = fieldReader(fields, where);
+  const read = fieldReader(json, where);
   const modules = 'a regular expression or a list of module names';
   const config: LoraConfig = {
     peft_type: read('peft_type', 'LORA', '"LORA"', (v) => v === 'LORA'),
@@ -101,7 +100,7 @@ export function parseLoraConfig(json: unknown, where: string): LoraConfig {
     plainInit.includes(v),
   );
   const known = new Set([...Object.keys(config), ...informative, 'init_lora_weights']);
-  for (const [name, value] of Object.entries(fields)) {
+  for (const [name, value] of Object.entries(json)) {
     if (known.has(name) || isEmpty(value)) continue;
     throw new BadInput({
       where: `${where}, field ${name}`,
