@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { initCommand } from './cli/init.js';
+import { verifyCommand } from './cli/verify.js';
 import { BadInput, Interrupted } from './host/errors.js';
 
 /** The command-line program `3ncore`. */
@@ -10,7 +11,8 @@ export function program(): Command {
     )
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '3ncore: ')) })
-    .addCommand(initCommand());
+    .addCommand(initCommand())
+    .addCommand(verifyCommand());
 }
 
 /** Commander's settings are not inherited by commands that were made elsewhere. */
