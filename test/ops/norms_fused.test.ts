@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { hasNativeOp } from 'gemma-3ncore/engine/native_op';
+import { hasNativeOp, nativeOp } from 'gemma-3ncore/engine/native_op';
 import { projectPath } from 'gemma-3ncore/host/places';
 import { layerNorm } from 'gemma-3ncore/ops/layer_norm';
 import { rmsNorm, rmsNormGelu } from 'gemma-3ncore/ops/rms_norm';
@@ -87,6 +87,17 @@ describe('ops: fused normalisation', () => {
       });
     });
   }
+
+  it('names what does not fit', (context) => {
+    if (!needFused(context)) return;
+    tf.tidy(() => {
+      const attributes = { epsilon: { float: 1e-6 }, gelu: { bool: false } };
+      const run = (size: number): unknown =>
+        nativeOp('NcoreRmsNorm', attributes, [tf.ones([2, 3]), tf.ones([size])], 2);
+      assert.throws(() => run(4), /the weight must have the size of the last axis of x/);
+      assert.doesNotThrow(() => run(3));
+    });
+  });
 
   it('is built from every source file', () => {
     const folder = projectPath('lib', 'native');
