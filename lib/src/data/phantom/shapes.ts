@@ -30,10 +30,10 @@ interface Ellipse {
 }
 
 function drawEllipse(random: Random, kind: ShapeKind): Ellipse {
-  const depth = 35 + 90 * random.uniform();
-  const long = kind === 'line' ? 15 + 30 * random.uniform() : 12 + 28 * random.uniform();
+  const depth = 50 + 75 * random.uniform();
+  const long = (kind === 'line' ? 15 : 12) + 0.3 * depth * random.uniform();
   return {
-    x: FIELD_MM / 2 + 0.45 * depth * (2 * random.uniform() - 1),
+    x: FIELD_MM / 2 + 0.4 * depth * (2 * random.uniform() - 1),
     y: depth,
     long,
     short: kind === 'line' ? 1.5 : long * (0.4 + 0.55 * random.uniform()),
