@@ -95,7 +95,9 @@ function onLeaflet([a0, b0, a1, b1]: Segment, a: number, b: number): number {
   const da = a1 - a0;
   const db = b1 - b0;
   const along = Math.min(1, Math.max(0, ((a - a0) * da + (b - b0) * db) / (da * da + db * db)));
-  const distance = Math.hypot(a - a0 - along * da, b - b0 - along * db);
+  const offA = a - a0 - along * da;
+  const offB = b - b0 - along * db;
+  const distance = Math.sqrt(offA * offA + offB * offB);
   return Math.min(1, Math.max(0, (2 - distance) / 1.2));
 }
 
