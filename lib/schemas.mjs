@@ -10,6 +10,7 @@ const generated = join(root, 'lib', 'src', 'schema', 'generated');
 // One union over the phases, so that what their reports share stands once.
 const phases = ['reservoir', 'conduit', 'active'];
 const roots = {
+  experiment: { $ref: 'experiment.schema.json' },
   reports: { title: 'Report', anyOf: phases.map((phase) => ({ $ref: `${phase}.report.schema.json` })) },
 };
 
