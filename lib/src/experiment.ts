@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { BadInput, messageOf } from './host/errors.js';
+import { readJson } from './files/json.js';
+import { BadInput } from './host/errors.js';
 import type { Experiment } from './schema/generated/experiment.js';
 import { preset } from './schema/presets.js';
 import { validate } from './schema/validate.js';
@@ -40,18 +40,7 @@ function checkTogether(experiment: Experiment, where: string): Experiment {
  * @throws BadInput if it cannot be read, is no JSON, or is not valid.
  */
 export function readExperiment(file: string): Experiment {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new BadInput({
-      where: file,
-      expected: 'a configuration in JSON',
-      got: messageOf(error),
-      fix: 'write one with "3ncore init"',
-    });
-  }
-  return validate<Experiment>('experiment', value, file);
+  return validate<Experiment>('experiment', readJson(file), file);
 }
 
 /** The configuration of a run: the file or the preset `phantom`, with what the command line says over it. */

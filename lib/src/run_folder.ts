@@ -4,15 +4,14 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
 } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import { writeFileAtomic } from './files/atomic.js';
 import { sha256File } from './files/hash.js';
+import { readJson, writeJson } from './files/json.js';
 import { utcTimestamp } from './host/clock.js';
 import { BadInput, messageOf } from './host/errors.js';
 import { nearestExisting, projectPath } from './host/places.js';
@@ -106,10 +105,10 @@ export function hashFiles(run: Run): Record<string, string> {
 }
 
 export async function writeRunRecord(run: Run, record: RunRecord): Promise<void> {
-  await writeFileAtomic(runPath(run, 'run.json'), `${JSON.stringify(record, null, 2)}\n`);
+  await writeJson(runPath(run, 'run.json'), record);
 }
 
 export function readRunRecord(run: Run): RunRecord | undefined {
   const path = runPath(run, 'run.json');
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as RunRecord) : undefined;
+  return existsSync(path) ? (readJson(path) as RunRecord) : undefined;
 }

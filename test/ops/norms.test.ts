@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
+import { hasNativeOp } from 'gemma-3ncore/engine/native_op';
 import { gelu, type GeluKind } from 'gemma-3ncore/ops/gelu';
 import { layerNorm } from 'gemma-3ncore/ops/layer_norm';
 import { rmsNorm, rmsNormGelu } from 'gemma-3ncore/ops/rms_norm';
@@ -89,39 +90,59 @@ const cases: readonly Case[] = [
 /** float32 against double precision: a few roundings of values up to 10. */
 const tolerance = 2e-6;
 
+/** Runs the tests of a block with the fused kernels on or off, and puts the setting back. */
+function withFused(on: boolean): void {
+  const former = process.env['NCORE_FUSED'];
+  before(() => {
+    process.env['NCORE_FUSED'] = on ? '1' : '0';
+    if (!on) assert.equal(hasNativeOp('NcoreRmsNorm'), false);
+  });
+  after(() => {
+    if (former === undefined) delete process.env['NCORE_FUSED'];
+    else process.env['NCORE_FUSED'] = former;
+  });
+}
+
+for (const fused of [true, false]) {
+  describe(`ops: normalisation and GELU, ${fused ? 'fused' : 'composed'}`, () => {
+    useEngine();
+    withFused(fused);
+
+    for (const { name, formula, run, vectors } of cases) {
+      it(`${name} and its gradients follow the closed formula`, () => {
+        assertNoLeak(tf.memory, () => {
+          const w = tf.tidy(() => tf.variable(tf.tensor1d(ws)));
+          const b = tf.tidy(() => tf.variable(tf.tensor1d(bs)));
+          tf.tidy(() => {
+            const x = tf.tensor3d(xs, [2, 3, channels]);
+            const dy = tf.tensor3d(dys, [2, 3, channels]);
+            const y = run(x, w, b);
+            assert.deepEqual(y.shape, x.shape);
+            assertClose(y.dataSync(), formula(xs, ws, bs), tolerance, name);
+            const dx = tf.grad((z) => run(z as tf.Tensor3D, w, b))(x, dy);
+            assertClose(dx.dataSync(), numericGradient(formula, 0), tolerance, `${name} dx`);
+            if (vectors === 0) return;
+            const trained = [w, b].slice(0, vectors);
+            const { grads } = tf.variableGrads(() => tf.sum(tf.mul(run(x, w, b), dy)), trained);
+            trained.forEach((v, i) =>
+              assertClose(
+                grads[v.name]!.dataSync(),
+                numericGradient(formula, (i + 1) as 1 | 2),
+                tolerance,
+                `${name} d${i}`,
+              ),
+            );
+          });
+          w.dispose();
+          b.dispose();
+        });
+      });
+    }
+  });
+}
+
 describe('ops: normalisation and GELU', () => {
   useEngine();
-
-  for (const { name, formula, run, vectors } of cases) {
-    it(`${name} and its gradients follow the closed formula`, () => {
-      assertNoLeak(tf.memory, () => {
-        const w = tf.tidy(() => tf.variable(tf.tensor1d(ws)));
-        const b = tf.tidy(() => tf.variable(tf.tensor1d(bs)));
-        tf.tidy(() => {
-          const x = tf.tensor3d(xs, [2, 3, channels]);
-          const dy = tf.tensor3d(dys, [2, 3, channels]);
-          const y = run(x, w, b);
-          assert.deepEqual(y.shape, x.shape);
-          assertClose(y.dataSync(), formula(xs, ws, bs), tolerance, name);
-          const dx = tf.grad((z) => run(z as tf.Tensor3D, w, b))(x, dy);
-          assertClose(dx.dataSync(), numericGradient(formula, 0), tolerance, `${name} dx`);
-          if (vectors === 0) return;
-          const trained = [w, b].slice(0, vectors);
-          const { grads } = tf.variableGrads(() => tf.sum(tf.mul(run(x, w, b), dy)), trained);
-          trained.forEach((v, i) =>
-            assertClose(
-              grads[v.name]!.dataSync(),
-              numericGradient(formula, (i + 1) as 1 | 2),
-              tolerance,
-              `${name} d${i}`,
-            ),
-          );
-        });
-        w.dispose();
-        b.dispose();
-      });
-    });
-  }
 
   it('leaves frozen weights off the tape', () => {
     tf.tidy(() => {

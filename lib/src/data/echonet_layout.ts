@@ -1,0 +1,65 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { BadInput } from '../host/errors.js';
+import { printable } from '../host/text.js';
+import { csvHeader } from '../files/csv.js';
+import { tracingColumns } from './tracings.js';
+
+/** The three parts of an EchoNet-Dynamic folder, absolute. */
+export interface EchoNetFolder {
+  readonly root: string;
+  readonly fileList: string;
+  readonly tracings: string;
+  readonly videos: string;
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+const pediatric = 'the layout of EchoNet-Pediatric, which gives no EDV and ESV';
+
+/** What to do about a folder without FileList.csv. */
+function adviceFor(root: string): string {
+  const inside = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  if (inside.some(({ name }) => name === 'A4C' || name === 'PSAX')) return `this is ${pediatric}`;
+  const right = inside.find(({ name }) => existsSync(join(root, name, 'FileList.csv')));
+  if (right !== undefined) return `point to ${printable(join(root, right.name), 200)}`;
+  return 'point to the folder that holds FileList.csv, VolumeTracings.csv and Videos/';
+}
+
+/**
+ * Finds the parts of an EchoNet-Dynamic folder; a folder that is not one, EchoNet-Pediatric among them, is
+ * {@link BadInput} in one sentence. Columns of FileList.csv are checked where its rows are read.
+ */
+export async function findEchoNetFolder(dataRoot: string): Promise<EchoNetFolder> {
+  const root = resolve(dataRoot);
+  const where = printable(root, 200);
+  const expected = 'an EchoNet-Dynamic folder with FileList.csv, VolumeTracings.csv and Videos/';
+  if (!existsSync(root)) throw new BadInput({ where, expected, got: 'no such folder' });
+  if (!isFolder(root)) throw new BadInput({ where, expected, got: 'a file' });
+  const parts = {
+    root,
+    fileList: join(root, 'FileList.csv'),
+    tracings: join(root, 'VolumeTracings.csv'),
+    videos: join(root, 'Videos'),
+  };
+  if (!isFile(parts.fileList))
+    throw new BadInput({ where, expected, got: 'no FileList.csv in it', fix: adviceFor(root) });
+  if (!isFile(parts.tracings)) throw new BadInput({ where, expected, got: 'no VolumeTracings.csv in it' });
+  const columns = await csvHeader(parts.tracings);
+  if (columns.includes('X') && columns.includes('Y') && !columns.includes('X1')) {
+    throw new BadInput({
+      where: `${where}: VolumeTracings.csv, row 1`,
+      expected: `the columns ${tracingColumns.join(',')}`,
+      got: `${printable(columns.join(','))}, ${pediatric}`,
+      fix: 'use EchoNet-Dynamic',
+    });
+  }
+  if (!isFolder(parts.videos)) throw new BadInput({ where, expected, got: 'no folder Videos/ in it' });
+  return parts;
+}

@@ -1,0 +1,36 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+
+const windowSize = 16384;
+
+/** A file open for reading at any offset; small reads are served from a window of 16 KB, so that walking headers is cheap. */
+export interface ByteFile {
+  readonly size: number;
+  /** The bytes at an offset, fewer where the file ends; never allocates more than the file holds. */
+  read(offset: number, length: number): Buffer;
+}
+
+/** Opens a file for the time of `work`. */
+export function withByteFile<T>(path: string, work: (file: ByteFile) => T): T {
+  const descriptor = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(descriptor);
+    const load = (offset: number, length: number): Buffer => {
+      const wanted = Math.max(0, Math.min(length, size - offset));
+      const bytes = Buffer.allocUnsafe(wanted);
+      return bytes.subarray(0, wanted > 0 ? readSync(descriptor, bytes, 0, wanted, offset) : 0);
+    };
+    let start = 0;
+    let window = Buffer.alloc(0);
+    const read = (offset: number, length: number): Buffer => {
+      if (length > windowSize) return load(offset, length);
+      if (offset < start || offset + length > start + window.length) {
+        start = offset;
+        window = load(offset, windowSize);
+      }
+      return window.subarray(offset - start, offset - start + length);
+    };
+    return work({ size, read });
+  } finally {
+    closeSync(descriptor);
+  }
+}
