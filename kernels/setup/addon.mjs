@@ -1,33 +1,20 @@
-// Compiles tfjs-node's native addon, each source to an object of its own, and links it with TensorFlow.
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+// Compiles tfjs-node's native addon once for each TensorFlow, set of sources, compiler and processor.
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { basename, join } from 'node:path';
-import { findProgram, runCommand } from './command.mjs';
+import { buildAddon as compileAddon } from '../../lib/native/build.mjs';
+import { findProgram, interruption, runCommand, withHeartbeat } from './command.mjs';
 import { pipCommand, findPython } from './python.mjs';
 import { addonPackage, inEngine, inRoot } from './project.mjs';
 import { hashFiles, hashOf } from './stamp.mjs';
 
 const native = inRoot('lib', 'native');
 
-/** The package's own sources, without the project's graph functions and fused kernels. */
-export const plainSources = {
-  name: "the package's own sources",
-  files: [
-    { path: join(addonPackage, 'binding', 'tfjs_backend.cc'), flags: [] },
-    { path: join(addonPackage, 'binding', 'tfjs_binding.cc'), flags: [] },
-    { path: join(native, 'allocator.cc'), flags: [] },
-  ],
-};
-
-/** The package's sources with the project's (lib/native/sources.json); undefined where there are none. */
-export function extendedSources() {
-  const list = join(native, 'sources.json');
-  if (!existsSync(list)) return undefined;
-  const { replaces = [], sources } = JSON.parse(readFileSync(list, 'utf8'));
-  const kept = plainSources.files.filter(({ path }) => !replaces.includes(basename(path)));
-  const own = sources.map(({ file, flags = [] }) => ({ path: join(native, file), flags }));
-  return { name: 'graph functions and fused kernels', files: [...kept, ...own] };
-}
+/** The lists of what an addon is made of, the better one first. */
+export const unitLists = [
+  { file: 'sources.json', name: 'graph functions and fused kernels' },
+  { file: 'plain.json', name: "the package's own sources" },
+];
 
 /** Compilers in the order of preference; the last is brought by Python when it is needed. */
 export function findCompilers() {
@@ -68,67 +55,28 @@ export const ziglang = {
 };
 
 /** A name for what an addon depends on: the TensorFlow, the sources and their flags, the compiler, this processor. */
-export function addonKey(tensorflow, sources, compiler) {
+function addonKey(tensorflow, list, compiler) {
   const library = statSync(join(tensorflow.folder, tensorflow.libraries[0]));
-  const paths = sources.files.map(({ path }) => path);
   return hashOf(
     [tensorflow.folder, library.size, library.mtimeMs],
-    [hashFiles(...paths, native, inRoot('kernels', 'setup', 'addon.mjs')), sources.files.map(({ flags }) => flags)],
-    compiler.name,
-    [process.platform, process.arch, cpus()[0]?.model],
+    [hashFiles(join(addonPackage, 'binding'), native), list.file],
+    [compiler.name, process.platform, process.arch, cpus()[0]?.model],
   );
 }
 
 /** Compiles and links an addon under `.engine/` (unless it is there) and returns its path. */
-export async function buildAddon(tensorflow, sources, compiler) {
-  const folder = inEngine(`addon-${addonKey(tensorflow, sources, compiler)}`);
-  const addon = join(folder, 'tfjs_binding.node');
+export async function buildAddon(tensorflow, list, compiler) {
+  const addon = inEngine(`addon-${addonKey(tensorflow, list, compiler)}`, 'tfjs_binding.node');
   if (existsSync(addon)) return addon;
-  const work = inEngine('tmp', basename(folder));
-  rmSync(work, { recursive: true, force: true });
-  mkdirSync(work, { recursive: true });
-  const command = await compiler.command();
-  const objects = await Promise.all(sources.files.map((source) => compile(command, tensorflow, source, work)));
-  await link(command, tensorflow, objects, join(work, 'tfjs_binding.node'));
-  rmSync(folder, { recursive: true, force: true });
-  renameSync(work, folder);
+  const build = compileAddon({
+    tensorflow: tensorflow.folder,
+    nodeHeaders: inRoot('node_modules', 'node-api-headers', 'include'),
+    tfjsNodePackage: addonPackage,
+    out: addon,
+    compiler: await compiler.command(),
+    units: list.file,
+    signal: interruption.signal,
+  });
+  await withHeartbeat(build, (elapsed) => `compiling ${list.name}: ${elapsed} s`);
   return addon;
-}
-
-async function compile([program, ...prefix], tensorflow, { path, flags }, work) {
-  const object = join(work, `${basename(path)}.o`);
-  const defines = [
-    'NAPI_VERSION=8',
-    'NODE_GYP_MODULE_NAME=tfjs_binding',
-    'BUILDING_NODE_EXTENSION',
-    'EIGEN_MAX_ALIGN_BYTES=64',
-    '_GLIBCXX_USE_CXX11_ABI=1',
-  ];
-  const includes = [
-    inRoot('node_modules', 'node-api-headers', 'include'),
-    join(tensorflow.folder, 'include'),
-    join(addonPackage, 'binding'),
-    addonPackage,
-    join(addonPackage, '..'),
-  ];
-  await runCommand(program, [
-    ...prefix,
-    ...['-w', '-O2', '-std=c++17', '-fPIC', '-c', path, '-o', object],
-    ...flags,
-    ...defines.map((name) => `-D${name}`),
-    ...includes.map((folder) => `-I${folder}`),
-  ]);
-  return object;
-}
-
-async function link([program, ...prefix], tensorflow, objects, addon) {
-  const undefinedSymbols = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
-  const libraries = tensorflow.libraries.map((name) => join(tensorflow.folder, name));
-  await runCommand(program, [
-    ...prefix,
-    ...['-shared', '-fPIC', ...undefinedSymbols, '-o', addon],
-    ...objects,
-    ...libraries,
-    `-Wl,-rpath,${tensorflow.folder}`,
-  ]);
 }

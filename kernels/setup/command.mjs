@@ -8,25 +8,27 @@ import { inEngine } from './project.mjs';
 /** A program that ended badly, with the last lines it wrote. */
 export class CommandFailure extends Error {
   constructor(command, reason, output) {
-    super(`${command} ${reason}: ${lastLines(output)}`);
+    super(`${command} ${reason}: ${gistOf(output)}`);
     this.name = 'CommandFailure';
     this.output = output;
   }
 }
 
-const running = new Set();
+/** Aborted when the user stops set-up. */
+export const interruption = new AbortController();
 
 /** Ends set-up with exit code 130 on Ctrl-C or SIGTERM, and the programs it runs with it; a later run takes up where it stopped. */
 export function stopOnSignals() {
   for (const signal of ['SIGINT', 'SIGTERM']) {
     process.once(signal, () => {
-      for (const child of running) child.kill('SIGKILL');
+      interruption.abort();
       process.exit(130);
     });
   }
 }
 
-function lastLines(output, count = 3) {
+/** What matters of a program's output, in one line: its errors, else its end. */
+export function gistOf(output, count = 3) {
   const lines = output
     .split('\n')
     .map((line) => line.trim())
@@ -52,15 +54,29 @@ function isExecutable(file) {
   return found !== undefined && found.isFile() && (found.mode & 0o111) !== 0;
 }
 
+/** Shows a line every five seconds until the work ends; `line` is given the seconds so far. */
+export async function withHeartbeat(work, line) {
+  const begun = performance.now();
+  const ticker = setInterval(() => {
+    process.stderr.write(`    ${line(Math.round((performance.now() - begun) / 1000))}\n`);
+  }, 5000);
+  try {
+    return await work;
+  } finally {
+    clearInterval(ticker);
+  }
+}
+
 /**
  * Runs a program and resolves to what it wrote on stdout; rejects with {@link CommandFailure} when it fails or takes longer than `seconds`.
- * `watch(elapsedSeconds)` may return a line that is shown every five seconds.
+ * `watch(elapsedSeconds)` gives the line that is shown every five seconds.
  */
-export function runCommand(command, args, { cwd, env = {}, seconds = 3600, watch, quiet = false } = {}) {
+export function runCommand(command, args, { cwd, env = {}, seconds = 3600, watch = (elapsed) => `${elapsed} s` } = {}) {
   mkdirSync(inEngine('tmp'), { recursive: true });
-  const begun = performance.now();
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env: toolEnvironment(env), stdio: ['ignore', 'pipe', 'pipe'] });
+  const options = { cwd, env: toolEnvironment(env), signal: interruption.signal, stdio: ['ignore', 'pipe', 'pipe'] };
+  const work = new Promise((resolve, reject) => {
+    const child = spawn(command, args, options);
+    const limit = setTimeout(() => child.kill('SIGKILL'), seconds * 1000);
     let output = '';
     let stdout = '';
     child.stdout.on('data', (data) => {
@@ -70,27 +86,16 @@ export function runCommand(command, args, { cwd, env = {}, seconds = 3600, watch
     child.stderr.on('data', (data) => {
       output = (output + data).slice(-200_000);
     });
-    const ticker = setInterval(() => {
-      const elapsed = Math.round((performance.now() - begun) / 1000);
-      const line = watch === undefined ? `${elapsed} s` : watch(elapsed);
-      if (!quiet) process.stderr.write(`    ${line}\n`);
-    }, 5000);
-    const limit = setTimeout(() => child.kill('SIGKILL'), seconds * 1000);
-    running.add(child);
-    const end = () => {
-      running.delete(child);
-      clearInterval(ticker);
-      clearTimeout(limit);
-    };
     child.on('error', (error) => {
-      end();
+      clearTimeout(limit);
       reject(new CommandFailure(command, 'did not start', error.message));
     });
     child.on('close', (code, signal) => {
-      end();
+      clearTimeout(limit);
       if (code === 0) resolve(stdout);
       else if (signal === 'SIGKILL') reject(new CommandFailure(command, `was stopped after ${seconds} s`, output));
       else reject(new CommandFailure(command, `ended with ${code ?? signal}`, output));
     });
   });
+  return withHeartbeat(work, watch);
 }

@@ -4,8 +4,8 @@ import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import { dirname } from 'node:path';
-import { buildAddon, extendedSources, findCompilers, plainSources, ziglang } from './addon.mjs';
-import { findProgram, runCommand } from './command.mjs';
+import { buildAddon, findCompilers, unitLists, ziglang } from './addon.mjs';
+import { findProgram, gistOf, runCommand } from './command.mjs';
 import { processEnvironment } from './environment.mjs';
 import { SetupFailure } from './failure.mjs';
 import { addonPackage, inRoot, installedAddon } from './project.mjs';
@@ -44,7 +44,7 @@ export const engine = {
       try {
         return outcome(choice, await take(choice.route, host, rejected), host, rejected);
       } catch (error) {
-        rejected.push({ route: choice.route, reason: error.message });
+        rejected.push({ route: choice.route, reason: gistOf(error.message) });
       }
     }
     throw new SetupFailure(
@@ -100,24 +100,24 @@ function take(route, host, rejected) {
   return probe(route);
 }
 
-/** Tries by every compiler the sources with graph functions, then the package's own. */
+/** Tries with every compiler the addon with graph functions, then the plain one. */
 async function compileNative(host, gpu, rejected) {
   const tensorflow = host.tensorflow ?? (await downloadedTensorFlow({ gpu }));
   let last;
   for (const compiler of host.compilers) {
-    for (const sources of [extendedSources(), plainSources].filter((found) => found !== undefined)) {
+    for (const list of unitLists) {
       try {
-        install(await buildAddon(tensorflow, sources, compiler));
+        install(await buildAddon(tensorflow, list, compiler));
         const description = await probe('tensorflow');
         if (gpu && description.device !== 'gpu') {
           throw new Error(
             'TensorFlow does not see the GPU: its CUDA libraries are missing (pip install "tensorflow[and-cuda]")',
           );
         }
-        return { ...description, addon: sources.name, compiler: compiler.name, tensorflowAt: tensorflow };
+        return { ...description, addon: list.name, compiler: compiler.name, tensorflowAt: tensorflow };
       } catch (error) {
         last = error;
-        rejected.push({ route: `${sources.name} by ${compiler.name}`, reason: error.message });
+        rejected.push({ route: `${list.name} by ${compiler.name}`, reason: gistOf(error.message) });
       }
     }
   }

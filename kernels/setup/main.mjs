@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { CommandFailure, stopOnSignals } from './command.mjs';
 import { SetupFailure } from './failure.mjs';
 import { takeLock } from './lock.mjs';
@@ -11,6 +11,8 @@ const usage = `usage: node kernels/setup.mjs [--only ${steps.map(({ name }) => n
 /** Sets the clone up (the named steps, else all); resolves to the report that `.engine/setup.json` holds. */
 export async function setUp({ only, force = false } = {}) {
   await takeLock();
+  process.env.TMPDIR = inEngine('tmp');
+  mkdirSync(inEngine('tmp'), { recursive: true });
   const results = [];
   try {
     for (const step of steps.filter(({ name }) => only === undefined || only.includes(name))) {

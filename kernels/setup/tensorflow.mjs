@@ -118,7 +118,7 @@ async function downloadTo(folder, wheel, lock) {
   await runCommand(findPython().program, [
     inRoot('kernels', 'setup', 'unpack_tensorflow.py'),
     join(temporary, file),
-    unpacked,
+    fresh,
   ]);
   rmSync(temporary, { recursive: true });
   renameSync(fresh, folder);

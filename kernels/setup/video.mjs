@@ -14,13 +14,12 @@ export const video = {
   present: () => true,
   async run() {
     try {
-      await runCommand(process.execPath, ['install.js'], { cwd: folder, seconds: secondsAllowed, quiet: true });
+      await runCommand(process.execPath, ['install.js'], { cwd: folder, seconds: secondsAllowed });
       return { detail: 'ffmpeg of ffmpeg-static' };
     } catch (error) {
       if (!(error instanceof CommandFailure)) throw error;
       rmSync(`${folder}/ffmpeg`, { force: true });
     }
-
     return {
       detail: 'not installed',
       warning: 'ffmpeg could not be downloaded: only motion-JPEG videos can be read unless FFMPEG_BIN names an ffmpeg',

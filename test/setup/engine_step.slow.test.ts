@@ -79,7 +79,7 @@ describe('set-up of the engine', () => {
     assert.equal(run.code, 0, run.text);
     const { engine } = report();
     assert.equal(engine.engine, 'wasm');
-    const sentences = run.text.split('\n').filter((line) => /^set-up: engine: .*false ended with 1/.test(line));
+    const sentences = run.text.split('\n').filter((line) => /^set-up: engine: .*false failed on/.test(line));
     assert.equal(sentences.length, 1, run.text);
   });
 });
