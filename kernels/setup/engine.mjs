@@ -108,11 +108,22 @@ async function compileForGpu(host, rejected) {
   );
 }
 
-/** Tries with every compiler the addon with graph functions, then the plain one. */
+/** Against the TensorFlow of the machine; where that does not serve (it is too old, say), against a downloaded one. */
 async function compileNative(host, gpu, rejected) {
-  const tensorflow = host.tensorflow ?? (await downloadedTensorFlow({ gpu }));
+  if (host.tensorflow !== undefined) {
+    try {
+      return await compileAgainst(host.tensorflow, host.compilers, rejected);
+    } catch (error) {
+      if (host.description.python === undefined) throw error;
+    }
+  }
+  return compileAgainst(await downloadedTensorFlow({ gpu }), host.compilers, rejected);
+}
+
+/** Tries with every compiler the addon with graph functions, then the plain one. */
+async function compileAgainst(tensorflow, compilers, rejected) {
   let last;
-  for (const compiler of host.compilers) {
+  for (const compiler of compilers) {
     for (const list of unitLists) {
       try {
         install(await buildAddon(tensorflow, list, compiler));
