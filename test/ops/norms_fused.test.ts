@@ -18,7 +18,7 @@ const norms: Readonly<Record<string, Norm>> = {
 };
 
 /** Shapes of one block of rows and of many, of channels that fill vector registers and that do not. */
-const shapes = [[7], [3, 5], [2, 9, 9, 33], [2000, 192], [40, 1152]];
+const shapes = [[7], [3, 5], [2, 9, 9, 33], [900, 96], [40, 1152]];
 
 /** The values and the gradients of x, weight and bias, computed with the fused kernels or without them. */
 function evaluate(norm: Norm, shape: number[], fused: boolean): Float32Array[] {
@@ -60,7 +60,7 @@ describe('ops: fused normalisation', () => {
       for (const shape of shapes) {
         const composed = evaluate(norm, shape, false);
         evaluate(norm, shape, true).forEach((values, i) => {
-          // Relative to the largest value: sums of up to 2000 float32 terms in another order.
+          // Relative to the largest value: sums of up to 1152 float32 terms in another order.
           const scale = composed[i]!.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
           const worst = maxAbsDifference(values, composed[i]!) / scale;
           assert.ok(worst <= 1e-5, `[${shape.join()}], result ${i}: differs by ${worst}`);
@@ -70,8 +70,9 @@ describe('ops: fused normalisation', () => {
 
     it(`${name} gives the same bits each time`, (context) => {
       if (!needFused(context)) return;
-      const first = evaluate(norm, [3000, 96], true);
-      for (let i = 0; i < 10; i++) assert.deepEqual(evaluate(norm, [3000, 96], true), first);
+      const bits = (): Buffer => Buffer.concat(evaluate(norm, [900, 96], true).map((v) => Buffer.from(v.buffer)));
+      const first = bits();
+      for (let i = 0; i < 6; i++) assert.ok(bits().equals(first));
     });
 
     it(`${name} lets NaN through and handles no rows`, (context) => {
@@ -101,8 +102,11 @@ describe('ops: fused normalisation', () => {
 
   it('is built from every source file', () => {
     const folder = projectPath('lib', 'native');
-    const { sources } = JSON.parse(readFileSync(`${folder}/sources.json`, 'utf8')) as { sources: { file: string }[] };
-    const files = readdirSync(folder).filter((file) => file.endsWith('.cc') && file !== 'allocator.cc');
-    assert.deepEqual(sources.map(({ file }) => file).sort(), files.sort());
+    const { sources, tuned } = JSON.parse(readFileSync(`${folder}/sources.json`, 'utf8')) as {
+      sources: string[];
+      tuned: { sources: string[] };
+    };
+    const files = readdirSync(folder).filter((file) => file.endsWith('.cc'));
+    assert.deepEqual([...sources, ...tuned.sources].sort(), files.sort());
   });
 });
