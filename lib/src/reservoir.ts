@@ -92,7 +92,11 @@ export async function environment(phase: Reservoir): Promise<Section> {
   const rows = Object.entries(facts).map(([what, value]) => ({ what, value: String(value ?? 'unknown') }));
   return add(phase, {
     tables: [
-      table('setup', 'Set-up', setup.steps.map(({ note = '', ...step }) => ({ ...step, note }))),
+      table(
+        'setup',
+        'Set-up',
+        setup.steps.map(({ note = '', ...step }) => ({ ...step, note })),
+      ),
       table('environment', 'Engine and machine', rows),
     ],
   });
@@ -102,7 +106,15 @@ export async function environment(phase: Reservoir): Promise<Section> {
 export function libraries(phase: Reservoir): Section {
   const found = listLibraries();
   phase.body.libraries = found;
-  return add(phase, { tables: [table('libraries', 'Libraries', found.map((library) => ({ ...library })))] });
+  return add(phase, {
+    tables: [
+      table(
+        'libraries',
+        'Libraries',
+        found.map((library) => ({ ...library })),
+      ),
+    ],
+  });
 }
 
 /** Weights and data with licence, presence, size and hash. */
