@@ -19,14 +19,31 @@ export const rows: PredictionRow[] = [
 
 export const assessment = assess(rows, settings);
 
+const preprocessing = {
+  ...({ height: 112, width: 112, resample: 'bilinear', rescale_factor: 1 / 255 } as const),
+  ...{ mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+};
+
+/** A run of `steps` steps whose task loss falls from `start`. */
+export function trainingRun(model: 'distilled' | 'baseline', start: number, steps = 20) {
+  const history = Array.from({ length: steps }, (_, step) => ({
+    ...{ step, stage: 'task', samples: 8, labelled: 8, feature: null, task: start * Math.exp(-step / 5), total: start },
+    ...{ featureWeight: 1 - step / steps, taskWeight: step / steps, rate: 1e-3, gradientNorm: 1 },
+  }));
+  const validation = [10, 20].map((step) => ({ step, task: 1 / step, mae: [20 - step / 5, 12, 9 - step / 10] }));
+  return { model, seed: 0, steps, seconds: 4, history, validation };
+}
+
 const cost = (name: string) => ({ name, parameters: 700_000, FLOPs: 2.1e9, ms: 12.5, MB: 2.8 });
 
 export const reservoir: ReportParts<'reservoir'> = {
   ...{ title: 'Reservoir', stamps: [phantomStamp], tables: [] },
   body: {
     engine: {
-      ...{ name: 'tensorflow', version: '2.20.0', device: 'CPU', gpu: null, threads: 2, instruction_set: 'AVX2' },
-      not_taken: [{ engine: 'GPU TensorFlow', reason: 'no GPU' }],
+      ...{ engine: 'tensorflow', canTrain: true, tfjs: '4.22.0', tensorflow: '2.20.0', device: 'cpu', gpus: [] },
+      processor: { model: 'x86', threads: 2, instructions: ['avx2'] },
+      ...{ memoryMB: 8000, node: '20.19.0', platform: 'linux x64', graphFunctions: true, fusedKernels: true },
+      ...{ notTaken: [{ engine: 'wasm', reason: 'slower' }], environment: { TF_ENABLE_ONEDNN_OPTS: '1' } },
     },
     setup: { seconds: 61, steps: [{ name: 'npm ci', status: 'skipped', seconds: 0.1 }] },
     libraries: [
@@ -42,9 +59,7 @@ export const reservoir: ReportParts<'reservoir'> = {
       },
     ],
     cost: { teacher: cost('miniature SigLIP'), student: cost('miniature MobileNetV5') },
-    platform: {
-      ...{ os: 'Linux', arch: 'x64', node: 'v20.19.0', cpu: 'x86', cores: 2, memory_MB: 8000, disk_free_MB: 1000 },
-    },
+    platform: { os: 'Linux', arch: 'x64', disk_free_MB: 1000 },
   },
 };
 
@@ -55,8 +70,8 @@ export const conduit: ReportParts<'conduit'> = {
     counts: { TRAIN: { usable: 64, excluded: 1 }, TEST: { usable: 10, excluded: 0 } },
     excluded: [{ study: hostile, view: '4CH', split: 'TRAIN', reasons: ['no traced frames'] }],
     preprocessing: {
-      teacher: { image_size: 112, range: [-1, 1], resize: 'bilinear' },
-      student: { image_size: 128, range: [0, 1], resize: 'bilinear' },
+      teacher: preprocessing,
+      student: preprocessing,
       augmentation: ['brightness'],
     },
     bridges: [
@@ -77,9 +92,7 @@ export const active: ReportParts<'active'> = {
   body: {
     experiment: { preset: 'phantom' },
     seeds: [0],
-    training: [
-      { model: 'distilled', seed: 0, steps: 2, seconds: 4, history: [{ step: 1, task_loss: 1.2, feature_loss: null }] },
-    ],
+    training: [trainingRun('distilled', 1.2), trainingRun('baseline', 1)],
     ...assessment,
     adapters: [
       {

@@ -9,28 +9,28 @@ import { bridgesFigure } from 'gemma-3ncore/report/figures/bridges';
 import { differenceFigure, errorFigure } from 'gemma-3ncore/report/figures/comparison';
 import { costFigure } from 'gemma-3ncore/report/figures/cost';
 import { frameMontage } from 'gemma-3ncore/report/figures/montage';
-import { curriculumFigure, learningCurveFigure, lossFigure } from 'gemma-3ncore/report/figures/training';
+import {
+  curriculumFigure,
+  learningCurveFigure,
+  lossFigure,
+  validationFigure,
+} from 'gemma-3ncore/report/figures/training';
 import { renderSvg } from 'gemma-3ncore/report/svg';
 import { pageBox } from 'gemma-3ncore/report/svg_geometry';
 import { phantomStamp } from 'gemma-3ncore/report/wording';
-import { assessment, conduit, hostile, reservoir, rows } from './examples.js';
+import { assessment, conduit, hostile, reservoir, rows, trainingRun } from './examples.js';
 
 const { DOMParser } = new JSDOM('').window;
 const notes = [phantomStamp];
-const history = Array.from({ length: 20 }, (_, i) => ({
-  ...{ step: 10 * i, task_loss: Math.exp(-i / 5), feature_weight: 1 - i / 20, task_weight: i / 20 },
-}));
-const curves = [
-  { model: 'distilled' as const, seed: 0, history },
-  { model: 'baseline' as const, seed: 0, history: history.map((entry) => ({ ...entry, task_loss: 1 })) },
-];
+const runs = [trainingRun('distilled', 1.2), trainingRun('baseline', 1)];
 const { teacher, student } = reservoir.body.cost;
 
 const figures: Record<string, Figure> = {
   scatter: scatterFigure(rows, 'EF', notes),
   blandAltman: blandAltmanFigure(rows, 'distilled', 'EF', assessment.bland_altman[2], notes),
-  loss: lossFigure(curves, { key: 'task_loss', title: 'Task loss', axisTitle: 'task loss (MSE)', log: true }, notes),
-  curriculum: curriculumFigure(curves[0], { feature_weight: 'features', task_weight: hostile }, notes),
+  loss: lossFigure(runs, 'task', notes),
+  validation: validationFigure(runs, 'EF', notes),
+  curriculum: curriculumFigure(runs[0], notes),
   learning: learningCurveFigure(
     [32, 64].map((labelled) => ({ model: 'distilled', labelled, value: 9, low: 8, high: 10 })),
     'EF MAE (%)',
@@ -73,9 +73,9 @@ describe('report/figures', () => {
     });
   }
 
-  it('shows names of bridges, cost and curriculum as text, whatever they are', async () => {
+  it('shows names of bridges and models as text, whatever they are', async () => {
     const bridges = conduit.body.bridges.map((bridge) => ({ ...bridge, teacher: hostile }));
-    for (const figure of [bridgesFigure(bridges, notes), figures['cost'], figures['curriculum']]) {
+    for (const figure of [bridgesFigure(bridges, notes), figures['cost']]) {
       const texts = textsOf(parse(await renderSvg(figure)));
       assert.ok(
         texts.some((text) => text.includes(hostile)),

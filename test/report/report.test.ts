@@ -19,7 +19,9 @@ type Json = Record<string, unknown>;
 function fieldsOf(value: unknown, path: string[] = []): string[][] {
   if (Array.isArray(value)) return value.length === 0 ? [] : fieldsOf(value[0], [...path, '0']);
   if (typeof value !== 'object' || value === null) return [];
-  const entries = Object.entries(value).filter(([name]) => !['experiment', 'counts', 'history', 'rows'].includes(name));
+  const entries = Object.entries(value).filter(
+    ([name]) => !['experiment', 'counts', 'environment', 'rows'].includes(name),
+  );
   return entries.flatMap(([name, child]) => [[...path, name], ...fieldsOf(child, [...path, name])]);
 }
 
@@ -66,15 +68,18 @@ describe('report/report', () => {
   }
 
   it('does not write an invalid report, which is an error of the program', async () => {
-    const broken = structuredClone(conduit);
-    broken.body.bridges[0].grid = [8];
+    const bridges = conduit.body.bridges.map((bridge) => ({ ...bridge, grid: [8] }));
+    const broken = { ...conduit, body: { ...conduit.body, bridges } };
     const empty = mkdtempSync(join(folder, 'empty-'));
     await assert.rejects(writeReport(empty, 'conduit', broken), { name: 'Error', message: /body\.bridges\[0\]\.grid/ });
     assert.deepEqual(readdirSync(empty), []);
   });
 
   it('says which report is missing or not one', () => {
-    assert.throws(() => readReport(join(folder, 'nowhere'), 'conduit'), /run the conduit phase first/);
+    assert.throws(
+      () => readReport(join(folder, 'nowhere'), 'conduit'),
+      /conduit\.report\.json: expected a readable JSON file/,
+    );
     writeFileSync(reportPath(folder, 'reservoir'), '{');
     assert.throws(() => readReport(folder, 'reservoir'), { name: 'BadInput' });
   });

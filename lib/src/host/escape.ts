@@ -18,11 +18,3 @@ export function escapeHtml(text: string): string {
 export function escapeMarkdown(text: string): string {
   return escapeHtml(text.replace(/\s+/g, ' ').replace(/[\\`*_{}[\]()#!|~]/g, '\\$&'));
 }
-
-/** Text from data for a terminal: no control sequences, on one line. */
-export function escapeTerminal(text: string): string {
-  return text
-    .replace(/\s+/g, ' ')
-    .replace(unwritable, '\ufffd')
-    .replace(/[\u0080-\u009f]/g, '\ufffd');
-}

@@ -1,15 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileError, writeFileAtomic } from '../files/atomic.js';
-import { BadInput, messageOf } from '../host/errors.js';
-import type {
-  ActiveReport,
-  ConduitReport,
-  Report,
-  ReportFigure,
-  ReservoirReport,
-} from '../schema/generated/reports.js';
+import { readJson } from '../files/json.js';
+import { BadInput } from '../host/errors.js';
+import type { ActiveReport, ConduitReport, ReportFigure, ReservoirReport } from '../schema/generated/reports.js';
+import type { Frozen } from '../schema/frozen.js';
 import { validate } from '../schema/validate.js';
 import type { Figure } from './figure.js';
 import type { Picture } from './figures/montage.js';
@@ -25,7 +20,7 @@ export interface ReportOf {
 export type Phase = keyof ReportOf;
 
 /** What a phase gives; the envelope is added. */
-export type ReportParts<P extends Phase> = Pick<ReportOf[P], 'title' | 'stamps' | 'tables' | 'body'>;
+export type ReportParts<P extends Phase> = Frozen<Pick<ReportOf[P], 'title' | 'stamps' | 'tables' | 'body'>>;
 
 /** Where the report of a phase stands in a run folder. */
 export function reportPath(runFolder: string, phase: Phase): string {
@@ -85,12 +80,5 @@ export async function writeReport<P extends Phase>(
 /** Reads and validates the report of a phase; throws {@link BadInput} where it is missing or invalid. */
 export function readReport<P extends Phase>(runFolder: string, phase: P): ReportOf[P] {
   const path = reportPath(runFolder, phase);
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    const fix = `run the ${phase} phase first`;
-    throw new BadInput({ where: path, expected: 'a report', got: messageOf(error), fix }, { cause: error });
-  }
-  return validate<ReportOf[P] & Report>(`${phase}.report`, value, path);
+  return validate<ReportOf[P]>(`${phase}.report`, readJson(path), path);
 }

@@ -1,4 +1,5 @@
 import type { ComparisonRow, MetricRow } from '../analysis/evaluate.js';
+import type { Frozen } from '../schema/frozen.js';
 import type { ConduitBody, ReportColumn, ReportTable, ReservoirBody } from '../schema/generated/reports.js';
 import { table } from './table.js';
 
@@ -26,7 +27,7 @@ export function comparisonsTable(comparisons: readonly ComparisonRow[]): ReportT
 }
 
 /** Teacher and student side by side. */
-export function costTable({ teacher, student }: ReservoirBody['cost']): ReportTable {
+export function costTable({ teacher, student }: Frozen<ReservoirBody['cost']>): ReportTable {
   const columns = [
     ...[text('role'), text('name'), { name: 'parameters', title: 'parameters', digits: 0 }],
     { name: 'GFLOPs', title: 'operations an image', unit: 'GFLOPs' },
@@ -41,7 +42,7 @@ export function costTable({ teacher, student }: ReservoirBody['cost']): ReportTa
 }
 
 /** The bridges between teacher layers and student stages. */
-export function bridgesTable(bridges: ConduitBody['bridges']): ReportTable {
+export function bridgesTable(bridges: Frozen<ConduitBody['bridges']>): ReportTable {
   const rows = bridges.map(({ teacher, student, grid, shapes, projector, parameters, bytes }) => ({
     ...{ teacher, teacher_shape: shapes.teacher.join('×'), student, student_shape: shapes.student.join('×') },
     ...{ grid: grid.join('×'), projector, parameters, kB: bytes / 1000 },

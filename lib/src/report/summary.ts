@@ -1,5 +1,5 @@
 import { formatSeconds } from '../host/clock.js';
-import { escapeTerminal } from '../host/escape.js';
+import { printable } from '../host/text.js';
 import type { ActiveBody, ActiveReport, ConduitReport, ReservoirReport } from '../schema/generated/reports.js';
 import { formatInterval, formatNumber, formatSignificant } from './numbers.js';
 import { researchOnly } from './wording.js';
@@ -14,16 +14,18 @@ export interface RunReports {
 const wide = 15;
 
 function line(name: string, text: string): string {
-  return `${name.padEnd(wide)}${escapeTerminal(text)}`;
+  return `${name.padEnd(wide)}${printable(text, 105)}`;
 }
 
 function environment({ body }: ReservoirReport): string[] {
   const { engine, cost } = body;
-  const version = engine.version === null ? '' : ` ${engine.version}`;
+  const { model, threads } = engine.processor;
+  const device =
+    engine.device === 'gpu' ? engine.gpus.map(({ name }) => name).join(', ') : `${model}, ${threads} threads`;
   const size = ({ name, parameters }: typeof cost.teacher): string =>
     `${name} (${formatSignificant(parameters / 1e6)} M parameters)`;
   return [
-    line('engine', `${engine.name}${version} on ${engine.device}`),
+    line('engine', `${engine.engine} ${engine.tensorflow ?? ''} on ${engine.device} (${device})`),
     line('teacher', size(cost.teacher)),
     line('student', size(cost.student)),
   ];
@@ -90,7 +92,7 @@ export function runSummary(runFolder: string, { reservoir, conduit, active }: Ru
   return [
     'GEMMA 3NCORE',
     researchOnly,
-    ...stamps.map(escapeTerminal),
+    ...stamps.map((stamp) => printable(stamp, 120)),
     '',
     ...(reservoir === undefined ? [] : environment(reservoir)),
     ...(conduit === undefined ? [] : data(conduit)),

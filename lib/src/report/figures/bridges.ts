@@ -1,11 +1,12 @@
 import { escapeHtml } from '../../host/escape.js';
+import type { Frozen } from '../../schema/frozen.js';
 import type { ConduitBody } from '../../schema/generated/reports.js';
 import { figure, type Figure, type PlotlyObject } from '../figure.js';
 import { font, palette } from '../look.js';
 import { formatSignificant } from '../numbers.js';
 import { measureText } from '../svg_geometry.js';
 
-type Bridge = ConduitBody['bridges'][number];
+type Bridge = Frozen<ConduitBody['bridges'][number]>;
 
 const rowHeight = 84;
 

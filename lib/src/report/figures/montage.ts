@@ -1,17 +1,12 @@
 import { createCanvas, type SKRSContext2D } from '@napi-rs/canvas';
-import { escapeHtml, escapeTerminal } from '../../host/escape.js';
+import type { GreyImage } from '../../files/image.js';
+import { escapeHtml } from '../../host/escape.js';
+import { printable } from '../../host/text.js';
 import { font, ink } from '../look.js';
 import { researchOnly } from '../wording.js';
 
-/** A grey image, one byte a pixel, row by row; `[height, width]`. */
-export interface GreyImage {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
-
 /** The two frames of a study. */
-export interface FramePair {
+export interface StudyFrames {
   readonly study: string;
   readonly ED: GreyImage;
   readonly ES: GreyImage;
@@ -53,7 +48,7 @@ function fitted(context: SKRSContext2D, text: string, width: number): string {
   return `${kept}…`;
 }
 
-function drawPair(context: SKRSContext2D, pair: FramePair, x: number, y: number, side: number): void {
+function drawPair(context: SKRSContext2D, pair: StudyFrames, x: number, y: number, side: number): void {
   context.fillStyle = 'black';
   context.fillRect(x, y, 2 * side + 2, side);
   drawGrey(context, pair.ED, x, y, side);
@@ -64,15 +59,15 @@ function drawPair(context: SKRSContext2D, pair: FramePair, x: number, y: number,
   context.fillText('ES', x + side + 7, y + 15);
   context.font = `12px ${font}`;
   context.fillStyle = ink.text;
-  context.fillText(fitted(context, escapeTerminal(pair.study), 2 * side), x, y + side + 15);
+  context.fillText(fitted(context, printable(pair.study), 2 * side), x, y + side + 15);
   context.font = `11px ${font}`;
   context.fillStyle = ink.quiet;
-  context.fillText(fitted(context, escapeTerminal(pair.caption ?? ''), 2 * side), x, y + side + 31);
+  context.fillText(fitted(context, printable(pair.caption ?? '', 200), 2 * side), x, y + side + 31);
 }
 
 /** ED and ES frames of studies side by side with their names, as a PNG and as HTML around it. */
 export function frameMontage(
-  pairs: readonly FramePair[],
+  pairs: readonly StudyFrames[],
   title: string,
   options: { readonly side?: number; readonly columns?: number; readonly notes?: readonly string[] } = {},
 ): Picture {
@@ -87,7 +82,7 @@ export function frameMontage(
   context.fillRect(0, 0, width, height);
   context.fillStyle = ink.text;
   context.font = `16px ${font}`;
-  context.fillText(fitted(context, escapeTerminal(title), width - 4 * gap), 2 * gap, 24);
+  context.fillText(fitted(context, printable(title), width - 4 * gap), 2 * gap, 24);
   pairs.forEach((pair, i) => {
     drawPair(context, pair, 2 * gap + (i % columns) * cell, headHeight + Math.floor(i / columns) * row, side);
   });

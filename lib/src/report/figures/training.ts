@@ -1,14 +1,14 @@
-import type { ModelName } from '../../analysis/predictions.js';
+import { targets, unitOf, type ModelName, type Target } from '../../analysis/predictions.js';
 import { escapeHtml } from '../../host/escape.js';
-import { axis, figure, type Figure } from '../figure.js';
+import type { ActiveBody, HistoryEntry } from '../../schema/generated/reports.js';
+import { axis, figure, type Figure, type PlotlyObject } from '../figure.js';
 import { modelLook, palette } from '../look.js';
 
-/** The logged values of one training run: a step and any losses, weights, rates at it. */
-export interface TrainingCurve {
-  readonly model: ModelName;
-  readonly seed: number;
-  readonly history: readonly ({ readonly step: number } & Readonly<Record<string, number | null>>)[];
-}
+/** What a training run logged, as the report of the Active phase holds it. */
+export type TrainingRun = Readonly<Pick<ActiveBody['training'][number], 'model' | 'seed'>> & {
+  readonly history: readonly Readonly<HistoryEntry>[];
+  readonly validation: readonly { readonly step: number; readonly mae: readonly (number | null)[] }[];
+};
 
 /** One error of a model trained on so many labelled studies. */
 export interface LearningPoint {
@@ -19,67 +19,99 @@ export interface LearningPoint {
   readonly high: number;
 }
 
-function curve(history: TrainingCurve['history'], key: string): { x: number[]; y: number[] } {
-  const points = history.filter((entry) => Number.isFinite(entry[key] ?? NaN));
-  return { x: points.map((entry) => entry.step), y: points.map((entry) => entry[key] as number) };
+interface Point {
+  readonly step: number;
+  readonly value: number | null;
 }
 
-/** One logged value by training step, a line a model and seed, e.g. the task loss or the validation MAE. */
+interface Line {
+  readonly x: number[];
+  readonly y: number[];
+}
+
+function lineOf(points: readonly Point[]): Line {
+  const defined = points.filter(({ value }) => value !== null && Number.isFinite(value));
+  return { x: defined.map(({ step }) => step), y: defined.map(({ value }) => value as number) };
+}
+
+/** One line a run; the runs of a model share its colour and one entry of the legend. */
+function runLines(runs: readonly TrainingRun[], pointsOf: (run: TrainingRun) => Point[], mode: string): PlotlyObject[] {
+  const several = new Set(runs.map(({ seed }) => seed)).size > 1;
+  const known = new Set<ModelName>();
+  return runs.map((run) => {
+    const { label, color, dash, symbol } = modelLook[run.model];
+    const legend = { name: label, legendgroup: run.model, showlegend: !known.has(run.model), text: `seed ${run.seed}` };
+    known.add(run.model);
+    const look = { line: { color, dash, width: several ? 1.25 : 2 }, marker: { color, symbol, size: 7 } };
+    return { type: 'scatter', mode, ...legend, ...lineOf(pointsOf(run)), ...look };
+  });
+}
+
+const logged = {
+  total: { title: 'Training loss', axisTitle: 'weighted sum of the losses' },
+  task: { title: 'Task loss in training', axisTitle: 'task loss (MSE of standardised targets)' },
+  feature: { title: 'Feature matching in training', axisTitle: 'feature loss (MSE)' },
+  gradientNorm: { title: 'Gradient norm in training', axisTitle: 'gradient norm before clipping' },
+} as const;
+
+const stepAxis = (): PlotlyObject => axis('optimizer step', { rangemode: 'tozero' });
+
+/** A logged loss (or the gradient's norm) by optimizer step on a logarithmic scale. */
 export function lossFigure(
-  curves: readonly TrainingCurve[],
-  what: { readonly key: string; readonly title: string; readonly axisTitle: string; readonly log?: boolean },
+  runs: readonly TrainingRun[],
+  what: keyof typeof logged,
   notes: readonly string[] = [],
 ): Figure {
-  const several = new Set(curves.map(({ seed }) => seed)).size > 1;
-  const known = new Set<ModelName>();
-  const data = curves.map(({ model, seed, history }) => {
-    const { label, color, dash } = modelLook[model];
-    const showlegend = !known.has(model);
-    known.add(model);
-    const line = { color, dash, width: several ? 1.25 : 2 };
-    const legend = { name: label, legendgroup: model, showlegend, text: `seed ${seed}` };
-    return { type: 'scatter', mode: 'lines', ...legend, ...curve(history, what.key), line };
-  });
+  const { title, axisTitle } = logged[what];
+  const data = runLines(
+    runs,
+    ({ history }) => history.map((entry) => ({ step: entry.step, value: entry[what] })),
+    'lines',
+  );
   return figure({
-    name: `training_${what.key}`,
-    title: what.title,
-    data,
+    ...{ name: `training_${what}`, title, data, notes },
     layout: {
-      xaxis: axis('optimizer step', { rangemode: 'tozero' }),
-      yaxis: axis(
-        escapeHtml(what.axisTitle),
-        what.log ? { type: 'log', dtick: 1, minor: { ticks: 'outside' } } : { rangemode: 'tozero' },
-      ),
+      xaxis: stepAxis(),
+      yaxis: axis(axisTitle, { type: 'log', dtick: 1, minor: { ticks: 'outside' } }),
+      showlegend: true,
+    },
+  });
+}
+
+/** Mean absolute error of a target on the validation studies by optimizer step. */
+export function validationFigure(runs: readonly TrainingRun[], target: Target, notes: readonly string[] = []): Figure {
+  const index = targets.indexOf(target);
+  const points = ({ validation }: TrainingRun): Point[] =>
+    validation.map(({ step, mae }) => ({ step, value: mae[index] ?? null }));
+  return figure({
+    name: `validation_${target}`,
+    title: `${target}: error on validation studies during training`,
+    data: runLines(runs, points, 'lines+markers'),
+    layout: {
+      xaxis: stepAxis(),
+      yaxis: axis(`${target} MAE (${unitOf[target]})`, { rangemode: 'tozero' }),
+      showlegend: true,
     },
     notes,
   });
 }
 
-const weightLooks = [
-  { color: palette.purple, dash: 'solid' },
-  { color: palette.green, dash: 'dash' },
-  { color: palette.orange, dash: 'dot' },
-];
+const weights = [
+  { key: 'featureWeight', name: 'feature matching', color: palette.purple, dash: 'solid' },
+  { key: 'taskWeight', name: 'task', color: palette.green, dash: 'dash' },
+] as const;
 
-/** The curriculum: each loss weight by training step. `weights` maps a key of the history to its name in the legend. */
-export function curriculumFigure(
-  { history }: Pick<TrainingCurve, 'history'>,
-  weights: Readonly<Record<string, string>>,
-  notes: readonly string[] = [],
-): Figure {
-  const data = Object.entries(weights).map(([key, name], i) => {
-    const line = { width: 2.5, ...weightLooks[i % weightLooks.length] };
-    return { type: 'scatter', mode: 'lines', name: escapeHtml(name), ...curve(history, key), line };
-  });
+/** The curriculum of a run: the weight of each loss by optimizer step. */
+export function curriculumFigure({ history }: Pick<TrainingRun, 'history'>, notes: readonly string[] = []): Figure {
+  const data = weights.map(({ key, name, color, dash }) => ({
+    ...{ type: 'scatter', mode: 'lines', name, line: { width: 2.5, color, dash } },
+    ...lineOf(history.map((entry) => ({ step: entry.step, value: entry[key] }))),
+  }));
   return figure({
     name: 'curriculum',
     title: 'Curriculum: weights of the losses',
     data,
-    layout: {
-      xaxis: axis('optimizer step', { rangemode: 'tozero' }),
-      yaxis: axis('weight in the loss', { rangemode: 'tozero' }),
-      showlegend: true,
-    },
+    layout: { xaxis: stepAxis(), yaxis: axis('weight in the loss', { rangemode: 'tozero' }) },
     ...{ height: 380, notes },
   });
 }
