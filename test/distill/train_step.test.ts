@@ -22,9 +22,9 @@ async function groupGradient(model: Tiny, group: readonly number[], size: number
     const batch = await microBatch(data, standardisation, chunk, shares, [0, 0], true);
     // Dropout would draw other masks for other micro-batches.
     const student = { ...model.student, forward: (frames: typeof batch) => model.student.forward(frames) };
-    const { losses, gradient } = microBatchGradient(student, model.bridges, variables, batch);
+    const { task, feature, gradient } = microBatchGradient(student, model.bridges, variables, batch);
     gradients.push(gradient);
-    tf.dispose([Object.values(batch), losses.task, losses.feature!] as tf.TensorContainer);
+    tf.dispose([Object.values(batch), task, feature!] as tf.TensorContainer);
   }
   const sum = tf.tidy(() => tf.addN(gradients).dataSync<'float32'>().slice());
   tf.dispose(gradients);
@@ -58,14 +58,14 @@ describe('distill/train_step', () => {
     const shares = { task: 1 / 4, feature: 1 / 4 };
     for (const t of [1, 2]) {
       const batch = await microBatch(data, standardisation, chunksOf([0, 1, 2, 3], 4)[0]!, shares, [t, 0], true);
-      const losses = step.accumulate(batch);
+      const losses = await step.accumulate(batch);
       const { correction1, correction2 } = biasCorrections(tinyPlan.optimizer, t);
       const scalars = {
         rate: tf.scalar(0.01),
         correction1: tf.scalar(correction1),
         correction2: tf.scalar(correction2),
       };
-      const norm = step.apply(scalars);
+      const norm = await step.apply(scalars);
       tf.dispose([
         Object.values(batch),
         Object.values(scalars),
