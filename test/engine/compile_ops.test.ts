@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { describe, it, type TestContext } from 'node:test';
+import { describe } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { compile, type Compiled } from 'gemma-3ncore/engine/compile';
-import { hasGraphFunctions } from 'gemma-3ncore/engine/native_op';
 import { statelessUniform } from 'gemma-3ncore/engine/stateless_random';
 import { gelu } from 'gemma-3ncore/ops/gelu';
 import { layerNorm } from 'gemma-3ncore/ops/layer_norm';
 import { rmsNormGelu } from 'gemma-3ncore/ops/rms_norm';
 import { maxAbsDifference } from '../support/compare.js';
 import { useEngine } from '../support/engine.js';
+import { itCompiles } from '../support/graph.js';
 
 /** Deterministic values in about ±1. */
 function wave(shape: number[], phase = 0): tf.Tensor {
@@ -101,14 +101,6 @@ function assertSame(actual: tf.Tensor | tf.Tensor[], expected: tf.Tensor | tf.Te
     assert.equal(tensor.dtype, b[i]!.dtype);
     const worst = maxAbsDifference(tensor.dataSync(), b[i]!.dataSync());
     assert.ok(worst <= tolerance, `differs by ${worst}, allowed ${tolerance}`);
-  });
-}
-
-/** A test that needs graph functions; it is skipped, saying so, where the engine has none. */
-function itCompiles(name: string, test: () => void | Promise<void>): void {
-  it(name, async (context: TestContext) => {
-    if (!hasGraphFunctions()) return context.skip('this engine has no graph functions');
-    await test();
   });
 }
 

@@ -130,6 +130,13 @@ function makeBlock({ type, act, noskip, option }: BlockString, at: Position): Bl
   }
 }
 
+function checkStride(block: Block, where: string): void {
+  if (block.type !== 'uir' || block.stride === 1) return;
+  const { dw_kernel_size_start: start, dw_kernel_size_mid: mid, dw_kernel_size_end: end } = block;
+  if (start + mid + end > 0) return;
+  throw new BadInput({ where, expected: 'a depthwise convolution that can stride', got: 'none' });
+}
+
 /** The largest stride of a level against the image; timm dilates beyond it, which no MobileNetV5 does. */
 const outputStride = 32;
 
@@ -147,6 +154,7 @@ function decodeStages(config: MobileNetV5Config, stem_chs: number): Block[][] {
       const made = makeBlock(block, { in_chs, out_chs, stride, act: config.act });
       in_chs = out_chs;
       reduction *= stride;
+      checkStride(made, `${where}, block ${i}`);
       if ((stride === 1 || stride === 2) && reduction <= outputStride) return made;
       throw new BadInput({ where, expected: `strides of 1 or 2, ${outputStride} in all`, got: `${reduction}` });
     });
@@ -159,14 +167,24 @@ function featureLevels(stages: readonly (readonly Block[])[]): number[] {
   return [-1, ...stages.keys()].filter((level) => halves(level + 1));
 }
 
-function fusedLevels(config: MobileNetV5Config, stages: readonly (readonly Block[])[]): number[] {
+/** The fused levels and their channels. */
+function fusion(config: MobileNetV5Config, stages: readonly (readonly Block[])[], stem_chs: number) {
   const levels = featureLevels(stages);
-  const chosen = config.msfa_indices.map((i) => levels[i < 0 ? levels.length + i : i]);
-  if (chosen.length > 0 && chosen.every((level) => level !== undefined)) {
-    return [...new Set(chosen as number[])].sort((a, b) => a - b);
+  const channels = (level: number | undefined): number =>
+    level === undefined ? NaN : level < 0 ? stem_chs : (stages[level]?.at(-1)?.out_chs ?? NaN);
+  const picked = [...new Set(config.msfa_indices.map((i) => (i < 0 ? levels.length + i : i)))].sort((a, b) => a - b);
+  const fail = (expected: string): never => {
+    throw new BadInput({ where: 'msfa_indices', expected, got: JSON.stringify(config.msfa_indices) });
+  };
+  if (picked.length === 0 || !picked.every((i) => levels[i] !== undefined)) {
+    return fail(`feature levels from ${-levels.length} to ${levels.length - 1}`);
   }
-  const expected = `feature levels from ${-levels.length} to ${levels.length - 1}`;
-  throw new BadInput({ where: 'msfa_indices', expected, got: JSON.stringify(config.msfa_indices) });
+  // timm sizes the adapter by the feature levels but feeds it by counting stages; the two differ after a stage without stride.
+  const fused = picked.map((i) => i - 1);
+  if (!picked.every((i, k) => channels(levels[i]) === channels(fused[k]))) {
+    return fail('levels below the first stage that keeps the size of the map');
+  }
+  return { fused, fused_chs: fused.reduce((sum, level) => sum + channels(level), 0) };
 }
 
 /**
@@ -180,7 +198,5 @@ export function architecture(config: MobileNetV5Config): Architecture {
   if (stages.length === 0 || empty >= 0) {
     throw new BadInput({ where: 'arch_def', expected: 'stages of at least one block', got: 'none' });
   }
-  const fused = fusedLevels(config, stages);
-  const channels = (level: number): number => (level < 0 ? stem_chs : (stages[level]?.at(-1)?.out_chs ?? 0));
-  return { stem_chs, stages, fused, fused_chs: fused.reduce((sum, level) => sum + channels(level), 0) };
+  return { stem_chs, stages, ...fusion(config, stages, stem_chs) };
 }

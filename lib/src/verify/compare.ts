@@ -67,7 +67,7 @@ function difference(name: string, actual: tf.Tensor, file: OpenTensorSource): Di
   for (let i = 0; i < expected.length; i++) {
     const wanted = expected[i] as number;
     const delta = Math.abs((values[i] as number) - wanted);
-    scale = Math.max(scale, Math.abs(wanted));
+    if (Number.isFinite(wanted)) scale = Math.max(scale, Math.abs(wanted));
     // Written so that NaN counts as the worst.
     if (!(delta <= worst)) [worst, at] = [Number.isNaN(delta) ? Infinity : delta, i];
   }
