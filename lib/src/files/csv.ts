@@ -17,6 +17,11 @@ export interface CsvRow<Column extends string> {
 /** Longest row in characters; an unclosed quote would otherwise swallow the file. */
 const longestRow = 65536;
 
+const faults: Readonly<Record<string, string>> = {
+  CSV_QUOTE_NOT_CLOSED: 'a quote that is never closed',
+  CSV_MAX_RECORD_SIZE: 'a longer one, perhaps by a quote that is never closed',
+};
+
 /** The encoding by byte order mark, else by where the zero bytes of ASCII text stand. */
 function encodingOf(path: string): 'utf-8' | 'utf-16le' | 'utf-16be' {
   const start = withByteFile(path, (file) => file.read(0, 2));
@@ -54,10 +59,10 @@ async function* rawRows(path: string): AsyncGenerator<RawRow> {
     for await (const row of text.pipe(parser)) yield row as RawRow;
   } catch (error) {
     if (!(error instanceof CsvError)) throw unreadable(path, error);
-    const line = typeof error['lines'] === 'number' ? `, row ${error['lines']}` : '';
-    const got = error.code === 'CSV_QUOTE_NOT_CLOSED' ? 'a quote that is never closed' : printable(error.code);
+    const row = parser.info.records + parser.info.empty_lines + 1;
+    const got = faults[error.code] ?? printable(error.code);
     throw new BadInput(
-      { where: `${basename(path)}${line}`, expected: `rows of at most ${longestRow} characters`, got },
+      { where: `${basename(path)}, row ${row}`, expected: `rows of at most ${longestRow} characters`, got },
       { cause: error },
     );
   } finally {
