@@ -21,9 +21,10 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+PROJECT = Path(__file__).resolve().parent.parent
 SECONDS_BETWEEN_PROGRESS_LINES = 5
 SECONDS_UNTIL_SECOND_INTERRUPT = 2
+SECONDS_BETWEEN_INTERRUPTS = 15  # longer than the kernel lets listening work finish (kernels/3ncore/process.cjs)
 
 
 class BadInput(Exception):
@@ -54,7 +55,7 @@ class Terminal:
 
     def progress(self, text):
         if self.rewritable:
-            sys.stderr.write("\r\x1b[K" + text.replace("\n", " | "))
+            sys.stderr.write("\r\x1b[K" + text)
             sys.stderr.flush()
             self.pending = True
         elif time.monotonic() - self.last_progress >= SECONDS_BETWEEN_PROGRESS_LINES:
@@ -84,13 +85,15 @@ class Client(NotebookClient):
         if self.interrupted_at is None:
             self.interrupted_at = now
             self.terminal.line("interrupting the running cell (once more ends it at once)")
-            stop = self.km.interrupt_kernel if self.km.has_kernel else None
-        elif now - self.interrupted_at > SECONDS_UNTIL_SECOND_INTERRUPT:
-            stop = lambda: self.km.shutdown_kernel(now=True)  # noqa: E731
-        else:
-            stop = None  # the same key press, sent to the process group and forwarded
-        if stop is not None:
-            self.stopping = asyncio.ensure_future(stop())
+            self.stopping = asyncio.ensure_future(self.interrupt_until_it_stops())
+        elif now - self.interrupted_at > SECONDS_UNTIL_SECOND_INTERRUPT:  # sooner: one key press that came twice
+            self.stopping = asyncio.ensure_future(self.km.shutdown_kernel(now=True))
+
+    async def interrupt_until_it_stops(self):
+        """A signal that comes while a cell is being compiled can be lost."""
+        while self.km is not None and self.km.has_kernel:
+            await self.km.interrupt_kernel()
+            await asyncio.sleep(SECONDS_BETWEEN_INTERRUPTS)
 
     def announce(self, cell, cell_index):
         if self.interrupted_at is not None:
@@ -101,8 +104,8 @@ class Client(NotebookClient):
         content = msg["content"]
         if msg["msg_type"] == "stream":
             self.terminal.write(content["text"])
-        elif "progress" in content.get("metadata", {}):
-            self.terminal.progress(content["data"].get("text/plain", ""))
+        elif "progress" in content.get("metadata", {}):  # lib/src/jupyter/progress.ts
+            self.terminal.progress(content["metadata"]["progress"])
         return super().process_message(msg, cell, cell_index)
 
 
@@ -201,7 +204,7 @@ def main(arguments):
     except OSError as error:
         raise BadInput(f"--out {options.out}: expected a folder that can be written, got {error.strerror}.") from None
     terminal = Terminal()
-    folder = NOTEBOOKS if NOTEBOOKS.is_dir() else options.notebook.resolve().parent
+    folder = PROJECT / "notebooks" if (PROJECT / "notebooks").is_dir() else PROJECT
     client = Client(
         notebook,
         name,

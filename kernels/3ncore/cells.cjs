@@ -2,6 +2,7 @@
 // Runs cells one after another and keeps what tslab only prints: the value of the last expression and the error.
 const { format, inspect } = require('node:util');
 const { describeDiagnostics, describeThrown } = require('./errors.cjs');
+const { watchInterruptListeners } = require('./process.cjs');
 
 /** Time in which requests that were sent together with a failed cell ("Run all") arrive, to be aborted with it. */
 const drainMs = 50;
@@ -88,11 +89,18 @@ function createCellHandler(tslabRequire, makeExecutor) {
       this.outcome.clear();
       this.running = request;
       outlet.started(count);
-      // tslab throws the count of a cell that failed; what failed is in the outcome.
-      const ok = await this.handleExecuteImpl(request, outlet.stream, outlet.display).then(
+      const keepListening = watchInterruptListeners();
+      const finished = this.handleExecuteImpl(request, outlet.stream, outlet.display).then(
         () => true,
-        () => false,
+        (error) => {
+          // tslab throws the count of a cell that failed, whose error is in the outcome; anything else is its own failure.
+          if (typeof error?.count !== 'number') this.outcome.thrown.push(error);
+          return false;
+        },
       );
+      keepListening();
+      const ok = await finished;
+      outlet.streams.flush();
       this.running = undefined;
       if (!counted) this.execCount = count - 1;
       return ok ? this.succeeded(count, outlet) : this.failed(request, count, outlet);
@@ -102,6 +110,7 @@ function createCellHandler(tslabRequire, makeExecutor) {
       // A module cell (`/** @module name */`) is kept in spite of complaints.
       for (const { line, column, message } of this.outcome.diagnostics)
         outlet.stream('stderr', `${line}:${column} - ${message}\n`);
+      outlet.streams.flush();
       if (this.outcome.value !== undefined) outlet.result(count, render(this.outcome.value));
       return { status: 'ok', execution_count: count, user_expressions: {}, payload: [] };
     }

@@ -23,6 +23,20 @@ function stopOnInterrupt(cells) {
   });
 }
 
+/**
+ * To be called around a cell's synchronous part, after which Node resets SIGINT to "end the process" unless it starts to
+ * listen anew; a listener that the cell itself added keeps it from that. The returned function makes it start anew.
+ */
+function watchInterruptListeners() {
+  const before = new Set(process.rawListeners('SIGINT'));
+  return () => {
+    const listeners = process.rawListeners('SIGINT');
+    if (listeners.every((listener) => before.has(listener))) return;
+    process.removeAllListeners('SIGINT');
+    for (const listener of listeners) process.on('SIGINT', listener);
+  };
+}
+
 /** A server that was killed cannot shut its kernels down: they leave when they are orphaned. */
 function exitWithParent() {
   const parent = process.ppid;
@@ -31,4 +45,4 @@ function exitWithParent() {
   }, parentCheckMs).unref();
 }
 
-module.exports = { stopOnInterrupt, exitWithParent };
+module.exports = { watchInterruptListeners, stopOnInterrupt, exitWithParent };

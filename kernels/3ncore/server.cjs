@@ -3,6 +3,7 @@
 const { readMessage, writeMessage } = require('./wire.cjs');
 const { History } = require('./history.cjs');
 const { port } = require('./port.cjs');
+const { StreamJoiner } = require('./streams.cjs');
 
 const log = process.stderr.write.bind(process.stderr); // the terminal: while cells run, process.stderr is the notebook
 
@@ -11,13 +12,18 @@ function outletOf(server, request) {
   const { content, header } = request;
   const publish = (type, what) => server.publish(type, what, header);
   const show = content.silent === true ? () => {} : publish;
+  const streams = new StreamJoiner((name, text) => show('stream', { name, text }));
   return {
+    streams,
     started: (count) => {
-      server.cellHeader = header;
+      server.cell = { header, streams };
       show('execute_input', { code: content.code, execution_count: count });
     },
-    stream: (name, text) => show('stream', { name, text }),
-    display: (data, update) => show(update ? 'update_display_data' : 'display_data', data),
+    stream: (name, text) => streams.write(name, text),
+    display: (data, update) => {
+      streams.flush();
+      show(update ? 'update_display_data' : 'display_data', data);
+    },
     result: (count, data) => show('execute_result', { execution_count: count, data, metadata: {} }),
     error: (error) => publish('error', error),
   };
@@ -79,6 +85,12 @@ function createServer(tslabRequire, cells, connectionFile) {
       } finally {
         this.publish('status', { execution_state: 'idle' }, request.header);
       }
+    }
+
+    /** Output of the running, or last, cell. */
+    publishForCell(type, content, metadata, buffers) {
+      this.cell?.streams.flush();
+      this.publish(type, content, this.cell?.header, metadata, buffers);
     }
 
     publish(type, content, parent, metadata, buffers) {

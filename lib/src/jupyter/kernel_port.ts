@@ -25,4 +25,6 @@ export interface KernelPort {
   /** Sends a message (`display_data`, `comm_open` …) as output of the running, or last, cell. */
   publish(type: string, content: object, metadata?: object): void;
   comms: CommReceiver | undefined;
+  /** Stands for the running, or last, cell: another value for each. */
+  readonly cell: unknown;
 }

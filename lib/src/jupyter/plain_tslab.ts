@@ -52,19 +52,19 @@ function signingKey(): string {
  * which is replaced while one empty text is printed.
  */
 function captureOutput(publisher: object): { socket: Socket; parent: object; session: string } {
-  const original = Object.getOwnPropertyDescriptor(publisher, 'send');
-  if (original === undefined) throw new Error("tslab's output socket has no send method");
   let captured: { socket: Socket; parent: object; session: string } | undefined;
   const send = function (this: Socket, frames: readonly Frame[]): Promise<void> {
     const [header, parent] = partsOf(frames).map((part) => JSON.parse(part.toString()) as object);
     captured = { socket: this, parent: parent ?? {}, session: (header as Header).session };
     return Promise.resolve();
   };
-  Object.defineProperty(publisher, 'send', { ...original, value: send });
+  const original = Object.getOwnPropertyDescriptor(publisher, 'send'); // none when send is inherited
+  Object.defineProperty(publisher, 'send', { value: send, configurable: true });
   try {
     process.stdout.write('');
   } finally {
-    Object.defineProperty(publisher, 'send', original);
+    if (original === undefined) Reflect.deleteProperty(publisher, 'send');
+    else Object.defineProperty(publisher, 'send', original);
   }
   if (captured === undefined) throw new Error("tslab's output socket was not found");
   return captured;
@@ -161,6 +161,11 @@ class TslabPort implements KernelPort {
     if (type === 'display_data') this.jupyter.lastWriteDisplayData?.(content, false);
     else if (type === 'update_display_data') this.jupyter.lastWriteDisplayData?.(content, true);
     else this.server().publish(type, content, metadata);
+  }
+
+  /** tslab makes a writer for each cell. */
+  get cell(): unknown {
+    return this.jupyter.lastWriteDisplayData;
   }
 
   get comms(): CommReceiver | undefined {

@@ -2,9 +2,11 @@ import { escapeHtml } from '../host/html.js';
 import { formatProgress, setProgressSink, type ProgressState } from '../host/progress.js';
 import { LiveOutput } from './display.js';
 import { kernelPort } from './kernel.js';
+import type { KernelPort } from './kernel_port.js';
 
 /** Time between two updates of the notebook's output: each is stored by every open front end. */
 const updateIntervalMs = 500;
+const finishedRows = 8;
 
 function row(state: ProgressState): string {
   const percent = state.total > 0 ? Math.min(100, (100 * state.done) / state.total) : 100;
@@ -17,21 +19,30 @@ function row(state: ProgressState): string {
   );
 }
 
-/** Pieces of work that run at the same time (a run and its epochs) share one output, a row each, in the cell that began. */
+/** The work of one cell shares one output, a row for each piece; of finished pieces the last few stay. */
 class ProgressOutput {
   private output = new LiveOutput();
   private states = new Map<string, ProgressState>();
+  private cell: unknown;
+
+  constructor(private readonly port: KernelPort) {}
 
   show(state: ProgressState): void {
-    this.states.set(state.label, state);
-    const states = [...this.states.values()];
-    const text = states.map(formatProgress).join('\n');
-    const bundle = { 'text/html': states.map(row).join(''), 'text/plain': text };
-    this.output.set(bundle, { progress: formatProgress(state) });
-    if (states.every(({ finished }) => finished)) {
+    if (this.cell !== this.port.cell) {
+      this.cell = this.port.cell;
       this.output = new LiveOutput();
       this.states = new Map();
     }
+    this.states.set(state.label, state);
+    this.dropOldest();
+    const states = [...this.states.values()];
+    const text = states.map(formatProgress).join('\n');
+    this.output.set({ 'text/html': states.map(row).join(''), 'text/plain': text }, { progress: formatProgress(state) });
+  }
+
+  private dropOldest(): void {
+    const finished = [...this.states.values()].filter((state) => state.finished);
+    for (const { label } of finished.slice(0, -finishedRows)) this.states.delete(label);
   }
 }
 
@@ -40,7 +51,8 @@ class ProgressOutput {
  * that puts the former display back. Outside a kernel the terminal's display stays.
  */
 export function showProgressInNotebook(): () => void {
-  if (kernelPort() === undefined) return () => undefined;
-  const output = new ProgressOutput();
+  const port = kernelPort();
+  if (port === undefined) return () => undefined;
+  const output = new ProgressOutput(port);
   return setProgressSink((state) => output.show(state), updateIntervalMs);
 }

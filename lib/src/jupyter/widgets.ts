@@ -88,7 +88,7 @@ export function intSlider(options: RangeOptions): ValueWidget<number> {
 /** `step` defaults to a hundredth of the range. */
 export function floatSlider(options: RangeOptions): ValueWidget<number> {
   const step = options.step ?? (options.max - options.min) / 100;
-  return slider('FloatSlider', { ...options, step }, { readout_format: '.3~g' });
+  return slider('FloatSlider', { ...options, step }, { readout_format: '.3g' });
 }
 
 /** `min` and `max` are values (not exponents, as in ipywidgets); `step` is one of the exponent of ten. */
