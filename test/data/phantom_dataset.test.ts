@@ -151,6 +151,14 @@ describe('phantom data set', () => {
     assert.notDeepEqual(other.get('Videos/PHANTOM0001.avi'), bytes(root).get('Videos/PHANTOM0001.avi'));
   });
 
+  it('may be asked for twice at once', async () => {
+    const place = join(folder, 'twice');
+    const few = { ...config, studies: 1 };
+    await Promise.all([writePhantomDataset(join(place, 'data'), few), writePhantomDataset(join(place, 'data'), few)]);
+    assert.deepEqual(readdirSync(place), ['data']);
+    assert.ok(readdirSync(join(place, 'data')).includes('phantom.json'));
+  });
+
   it('leaves nothing when it is aborted', async () => {
     const place = join(folder, 'aborted');
     mkdirSync(place);

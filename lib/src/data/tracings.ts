@@ -15,6 +15,9 @@ export type TracedPair =
 
 export const tracingColumns = ['FileName', 'X1', 'Y1', 'X2', 'Y2', 'Frame'] as const;
 
+/** About 20 are usual. */
+const mostChords = 500;
+
 /** A decimal number as it stands in a CSV field; anything else is NaN. */
 export function parseNumber(text: string): number {
   return /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text) ? Number(text) : NaN;
@@ -25,12 +28,21 @@ export function idOf(fileName: string): string {
   return fileName.replace(/\.avi$/i, '');
 }
 
+type TracingValues = Readonly<Record<(typeof tracingColumns)[number], string>>;
 type Chord = readonly [x1: number, y1: number, x2: number, y2: number];
 
 /** Around the ventricle: along the first ends of the chords and back along the second ones; row 0 is the long axis. */
 function polygonOf(rows: readonly Chord[]): Polygon {
   const chords = rows.slice(1);
   return [...chords.flatMap(([x, y]) => [x, y]), ...[...chords].reverse().flatMap(([, , x, y]) => [x, y])];
+}
+
+/** The first field of a row that makes no sense. */
+function faultOfRow(values: TracingValues, chord: Chord, frame: number): string | undefined {
+  const isFrame = Number.isSafeInteger(frame) && frame >= 0;
+  const numbers = ['X1', 'Y1', 'X2', 'Y2'] as const;
+  const column = numbers.find((_, i) => !Number.isFinite(chord[i])) ?? (isFrame ? undefined : 'Frame');
+  return column === undefined ? undefined : `${column} "${printable(values[column], 20)}"`;
 }
 
 /** Reads `VolumeTracings.csv` of EchoNet-Dynamic: the tracings by study id. */
@@ -48,9 +60,11 @@ export async function readTracings(path: string): Promise<Map<string, Tracing>> 
     ];
     const frames = chords.get(id) ?? new Map<number, Chord[]>();
     chords.set(id, frames);
-    if (!Number.isSafeInteger(frame) || frame < 0 || chord.some((value) => !Number.isFinite(value))) {
-      const text = tracingColumns.slice(1).map((column) => `${column} "${printable(values[column], 20)}"`);
-      badRows.set(id, [...(badRows.get(id) ?? []), `row ${row}, ${text.join(', ')}`]);
+    const fault = faultOfRow(values, chord, frame);
+    if (fault !== undefined) {
+      const known = badRows.get(id);
+      if (known === undefined) badRows.set(id, [`row ${row}, ${fault}`]);
+      else known.push(`row ${row}, ${fault}`);
       continue;
     }
     const rows = frames.get(frame);
@@ -66,8 +80,10 @@ export async function readTracings(path: string): Promise<Map<string, Tracing>> 
 }
 
 function faultOf(frame: number, polygon: Polygon): string[] {
-  if (polygon.length < 8)
-    return [`polygon has too few chords: frame ${frame} has ${polygon.length / 4}, expected 2 or more`];
+  const chords = polygon.length / 4;
+  if (chords < 2 || chords > mostChords) {
+    return [`polygon has too few or too many chords: frame ${frame} has ${chords}, expected 2 to ${mostChords}`];
+  }
   if (polygonArea(polygon) < 1) return [`polygon has no area: frame ${frame}`];
   return intersectsItself(polygon) ? [`polygon intersects itself: frame ${frame}`] : [];
 }
@@ -80,8 +96,9 @@ export function tracedPair(tracing: Tracing | undefined): TracedPair {
   if (badRows.length > 0) {
     const more = badRows.length > 1 ? ` and ${badRows.length - 1} more` : '';
     reasons.push(`bad tracing: VolumeTracings.csv, ${badRows[0]}${more}`);
+  } else if (polygons.size !== 2) {
+    reasons.push(`traced frames are not two: ${polygons.size} found`);
   }
-  if (polygons.size !== 2) reasons.push(`traced frames are not two: ${polygons.size} found`);
   for (const [frame, polygon] of polygons) reasons.push(...faultOf(frame, polygon));
   if (reasons.length > 0) return { kind: 'none', reasons };
   const [[a, first], [b, second]] = [...polygons] as [[number, Polygon], [number, Polygon]];

@@ -85,9 +85,7 @@ export function checkVideo(name: string, wanted: readonly number[], videos: Vide
     if (reasons.length > 0) return { kind: 'none', reasons };
     return { kind: 'video', path: found.path, frames: avi.frames, fps: avi.fps };
   } catch (error) {
-    if (error instanceof BadInput) {
-      return { kind: 'none', reasons: [`video cannot be read: ${error.message.replace(/\.$/, '')}`] };
-    }
-    return { kind: 'none', reasons: [`video cannot be opened: ${printable(name)} (${codeOf(error)})`] };
+    if (!(error instanceof BadInput)) throw error;
+    return { kind: 'none', reasons: [`video cannot be read: ${error.message.replace(/\.$/, '')}`] };
   }
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -63,9 +64,14 @@ async function whatStandsAt(
   return { kind: names.length === 0 ? 'nothing' : 'other' };
 }
 
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw signal.reason instanceof Error ? signal.reason : new Interrupted();
+}
+
 /** Writes the clips in as many threads as there are processors, so that this one stays free. */
 async function writeClips(folder: string, config: PhantomConfig, signal: AbortSignal | undefined): Promise<void> {
   const { seed, size, studies } = config;
+  throwIfAborted(signal);
   const progress = startProgress('phantoms', studies);
   const stride = Math.min(availableParallelism(), Math.ceil(studies / 8));
   const workers: Worker[] = [];
@@ -104,8 +110,14 @@ async function writeAll(folder: string, config: PhantomConfig, signal: AbortSign
   await writeFile(join(folder, STAMP), stampOf(config));
 }
 
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw signal.reason instanceof Error ? signal.reason : new Interrupted();
+/** Gives a whole folder its final name; phantoms of the same config that another process put there meanwhile may stay. */
+async function moveInto(target: string, partial: string, stamp: string): Promise<void> {
+  await rm(target, { recursive: true, force: true });
+  await rename(partial, target).catch(async (error: unknown) => {
+    const present = await whatStandsAt(target);
+    if (present.kind !== 'phantoms' || present.stamp !== stamp) throw error;
+    await rm(partial, { recursive: true });
+  });
 }
 
 /** Errors of the file system are the user's to mend: no permission, no space, a file in the place of a folder. */
@@ -130,7 +142,7 @@ export async function writePhantomDataset(
   checkConfig(config);
   throwIfAborted(signal);
   const target = resolve(root);
-  const partial = join(dirname(target), `.${basename(target)}.${process.pid}.partial`);
+  const partial = join(dirname(target), `.${basename(target)}.${randomUUID()}.partial`);
   try {
     const present = await whatStandsAt(target);
     if (present.kind === 'phantoms' && present.stamp === stampOf(config)) return;
@@ -140,8 +152,7 @@ export async function writePhantomDataset(
     }
     await writeAll(partial, config, signal);
     throwIfAborted(signal);
-    await rm(target, { recursive: true, force: true });
-    await rename(partial, target);
+    await moveInto(target, partial, stampOf(config));
   } catch (error) {
     // what went wrong first is what the user should read
     await rm(partial, { recursive: true, force: true }).catch(() => undefined);
