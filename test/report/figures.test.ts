@@ -73,6 +73,15 @@ describe('report/figures', () => {
     });
   }
 
+  for (const fall of [1, 0.8, 0.15, 0.02, 1e-5]) {
+    it(`labels the loss axis when the loss falls to ${fall}`, async () => {
+      const history = runs[0].history.map((entry, i) => ({ ...entry, task: fall ** (i / 19) }));
+      const document = parse(await renderSvg(lossFigure([{ ...runs[0], history }], 'task')));
+      const ticks = [...document.querySelectorAll('.ytick text')].filter((text) => text.textContent);
+      assert.ok(ticks.length >= 2 && ticks.length <= 12, ticks.map((text) => text.textContent).join(' '));
+    });
+  }
+
   it('shows names of bridges and models as text, whatever they are', async () => {
     const bridges = conduit.body.bridges.map((bridge) => ({ ...bridge, teacher: hostile }));
     for (const figure of [bridgesFigure(bridges, notes), figures['cost']]) {

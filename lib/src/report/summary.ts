@@ -33,7 +33,7 @@ function environment({ body }: ReservoirReport): string[] {
 
 function data({ body }: ConduitReport): string[] {
   const splits = Object.entries(body.counts).map(([split, { usable }]) => `${split} ${usable}`);
-  const left = body.excluded.length === 0 ? '' : `; ${body.excluded.length} studies left out`;
+  const left = body.excluded.length === 0 ? '' : `; ${body.excluded.length} left out`;
   const bridges = body.bridges.map(({ teacher, student }) => `${teacher} → ${student}`);
   return [
     line('data', `${body.dataset.name}: ${splits.join(', ')}${left}`),

@@ -1,3 +1,4 @@
+import { max, min } from 'simple-statistics';
 import { targets, unitOf, type ModelName, type Target } from '../../analysis/predictions.js';
 import { escapeHtml } from '../../host/escape.js';
 import type { ActiveBody, HistoryEntry } from '../../schema/generated/reports.js';
@@ -56,23 +57,31 @@ const logged = {
 
 const stepAxis = (): PlotlyObject => axis('optimizer step', { rangemode: 'tozero' });
 
-/** A logged loss (or the gradient's norm) by optimizer step on a logarithmic scale. */
+/** A logarithmic axis with labels at decades, at 1, 2, 5 where there are few, a linear one where there would be none. */
+function lossAxis(title: string, values: readonly number[]): PlotlyObject {
+  const positive = values.filter((value) => value > 0);
+  const ratio = positive.length === 0 ? 1 : max(positive) / min(positive);
+  if (ratio < 4) return axis(title);
+  return axis(title, { type: 'log', dtick: ratio < 100 ? 'D2' : 1, minor: { ticks: 'outside' } });
+}
+
+/** A logged loss (or the gradient's norm) by optimizer step, on a logarithmic scale where it falls far enough. */
 export function lossFigure(
   runs: readonly TrainingRun[],
   what: keyof typeof logged,
   notes: readonly string[] = [],
 ): Figure {
   const { title, axisTitle } = logged[what];
-  const data = runLines(
-    runs,
-    ({ history }) => history.map((entry) => ({ step: entry.step, value: entry[what] })),
-    'lines',
-  );
+  const points = ({ history }: TrainingRun): Point[] =>
+    history.map((entry) => ({ step: entry.step, value: entry[what] }));
   return figure({
-    ...{ name: `training_${what}`, title, data, notes },
+    ...{ name: `training_${what}`, title, data: runLines(runs, points, 'lines'), notes },
     layout: {
       xaxis: stepAxis(),
-      yaxis: axis(axisTitle, { type: 'log', dtick: 1, minor: { ticks: 'outside' } }),
+      yaxis: lossAxis(
+        axisTitle,
+        runs.flatMap((run) => lineOf(points(run)).y),
+      ),
       showlegend: true,
     },
   });
