@@ -9,7 +9,7 @@ import { figureBundle } from './report/bundle.js';
 import { tableFrame, type DataFrame } from './report/data_frame.js';
 import type { Figure } from './report/figure.js';
 import type { Picture } from './report/figures/montage.js';
-import { reportPath, writeReport, type Phase as PhaseName, type ReportOf } from './report/report.js';
+import { reportPath, writeReport, type Phase as PhaseName, type ReportOf, type ReportParts } from './report/report.js';
 import { htmlTable } from './report/table.js';
 import { doNotShareStamp, phantomStamp, researchOnly } from './report/wording.js';
 import { currentRun, runPath, type Run } from './run_folder.js';
@@ -72,8 +72,8 @@ export function add<P extends PhaseName>(phase: Phase<P>, section: Section): Sec
 export async function finishPhase<P extends PhaseName>(phase: Phase<P>, title: string): Promise<Section> {
   const tables = phase.sections.flatMap((section) => section.tables ?? []);
   const figures = phase.sections.flatMap((section) => section.figures ?? []);
-  const body = phase.body as ReportOf[P]['body'];
-  await writeReport(phase.run.folder, phase.name, { title, stamps: [...phase.stamps], tables, body }, figures);
+  const parts = { title, stamps: phase.stamps, tables, body: phase.body } as unknown as ReportParts<P>;
+  await writeReport(phase.run.folder, phase.name, parts, figures);
   return { notes: [`Report: ${phase.name}.report.json in ${phase.run.folder}`] };
 }
 

@@ -1,8 +1,8 @@
 import { statfsSync } from 'node:fs';
-import { cpus, freemem, totalmem } from 'node:os';
+import { freemem } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
 import { gatherArtifacts } from './artifacts.js';
-import { describeEngine, type EngineDescription } from './engine/describe.js';
+import { describeEngine } from './engine/describe.js';
 import { openEngine } from './engine/open.js';
 import { monotonicMs } from './host/clock.js';
 import { projectPath } from './host/places.js';
@@ -29,28 +29,11 @@ export async function start(run?: Run): Promise<Reservoir> {
   return startPhase('reservoir', run);
 }
 
-function engineBody(engine: EngineDescription): ReservoirBody['engine'] {
-  const [gpu] = engine.gpus;
-  return {
-    name: engine.engine,
-    version: engine.tensorflow ?? engine.tfjs,
-    device: engine.device,
-    gpu: gpu === undefined ? null : { name: gpu.name, memory_MB: gpu.memoryMB },
-    threads: engine.processor.threads,
-    instruction_set: engine.processor.instructions.join(' '),
-    not_taken: engine.notTaken.map(({ engine: name, reason }) => ({ engine: name, reason })),
-  };
-}
-
 function platformBody(): ReservoirBody['platform'] {
   const { bavail, bsize } = statfsSync(projectPath());
   return {
     os: process.platform,
     arch: process.arch,
-    node: process.versions.node,
-    cpu: cpus()[0]?.model ?? 'unknown',
-    cores: cpus().length,
-    memory_MB: Math.round(totalmem() / 1e6),
     disk_free_MB: Math.round((bavail * bsize) / 1e6),
   };
 }
@@ -70,26 +53,26 @@ function setUpBody(): ReservoirBody['setup'] {
 
 /** The steps of set-up, the engine that computes and the machine. */
 export async function environment(phase: Reservoir): Promise<Section> {
-  const description = await describeEngine();
-  const engine = engineBody(description);
+  const engine = await describeEngine();
   const platform = platformBody();
   const setup = setUpBody();
   Object.assign(phase.body, { engine, platform, setup });
-  const facts: Record<string, string | number | null> = {
-    engine: `${engine.name} ${engine.version ?? ''}`,
-    device: engine.gpu === null ? engine.device : `${engine.device}; ${engine.gpu.name}`,
-    'graph functions': description.graphFunctions ? 'yes' : 'no',
-    'fused kernels': description.fusedKernels ? 'yes' : 'no',
-    processor: platform.cpu,
-    'instruction set': engine.instruction_set,
-    threads: engine.threads,
-    'memory (MB, free)': `${platform.memory_MB} (${Math.round(freemem() / 1e6)})`,
+  const { processor, tensorflow, gpus } = engine;
+  const facts: Record<string, string | number> = {
+    engine: tensorflow === null ? `${engine.engine} (TensorFlow.js ${engine.tfjs})` : `TensorFlow ${tensorflow}`,
+    device: engine.device,
+    GPU: gpus.length === 0 ? 'none' : gpus.map(({ name, memoryMB }) => `${name}, ${memoryMB} MB`).join('; '),
+    'graph functions': engine.graphFunctions ? 'yes' : 'no: every operation runs alone, which is slower',
+    'fused kernels': engine.fusedKernels ? 'yes' : 'no',
+    processor: `${processor.model}, ${processor.threads} threads`,
+    instructions: processor.instructions.join(' '),
+    'memory (MB)': `${Math.round(engine.memoryMB)}, ${Math.round(freemem() / 1e6)} free`,
     'disk free (MB)': platform.disk_free_MB,
-    node: platform.node,
-    system: `${platform.os} ${platform.arch}`,
-    ...Object.fromEntries(engine.not_taken.map(({ engine: name, reason }) => [`not taken: ${name}`, reason])),
+    Node: engine.node,
+    system: engine.platform,
+    ...Object.fromEntries(engine.notTaken.map(({ engine: name, reason }) => [`not taken: ${name}`, reason])),
   };
-  const rows = Object.entries(facts).map(([what, value]) => ({ what, value: String(value ?? 'unknown') }));
+  const rows = Object.entries(facts).map(([what, value]) => ({ what, value: String(value) }));
   return add(phase, {
     tables: [
       table(

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { cacheFeatures, type Features, type PooledMap } from './data/feature_cache.js';
 import { extractEach, type FramePair } from './data/frames.js';
 import { preprocess, type Preprocessing } from './data/preprocess.js';
