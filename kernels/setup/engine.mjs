@@ -93,27 +93,41 @@ function gpuName() {
 }
 
 function take(route, host, rejected) {
-  if (route === 'tensorflow-gpu') return compileNative(host, true, rejected);
+  if (route === 'tensorflow-gpu') return compileForGpu(host, rejected);
   if (route === 'tensorflow-cpu') return compileNative(host, false, rejected);
   if (route === 'prebuilt') return installPrebuilt();
   rmSync(installedAddon, { force: true });
   return probe(route);
 }
 
-/** Tries with every compiler the addon with graph functions, then the plain one. */
+async function compileForGpu(host, rejected) {
+  const found = await compileNative(host, true, rejected);
+  if (found.device === 'gpu') return found;
+  throw new Error(
+    'TensorFlow does not see the GPU: its CUDA libraries are missing (pip install "tensorflow[and-cuda]")',
+  );
+}
+
+/** Against the TensorFlow of the machine; where that does not serve (it is too old, say), against a downloaded one. */
 async function compileNative(host, gpu, rejected) {
-  const tensorflow = host.tensorflow ?? (await downloadedTensorFlow({ gpu }));
+  if (host.tensorflow !== undefined) {
+    try {
+      return await compileAgainst(host.tensorflow, host.compilers, rejected);
+    } catch (error) {
+      if (host.description.python === undefined) throw error;
+    }
+  }
+  return compileAgainst(await downloadedTensorFlow({ gpu }), host.compilers, rejected);
+}
+
+/** Tries with every compiler the addon with graph functions, then the plain one. */
+async function compileAgainst(tensorflow, compilers, rejected) {
   let last;
-  for (const compiler of host.compilers) {
+  for (const compiler of compilers) {
     for (const list of unitLists) {
       try {
         install(await buildAddon(tensorflow, list, compiler));
         const description = await probe('tensorflow');
-        if (gpu && description.device !== 'gpu') {
-          throw new Error(
-            'TensorFlow does not see the GPU: its CUDA libraries are missing (pip install "tensorflow[and-cuda]")',
-          );
-        }
         return { ...description, addon: list.name, compiler: compiler.name, tensorflowAt: tensorflow };
       } catch (error) {
         last = error;

@@ -135,23 +135,26 @@ function wheelOfAnyPython() {
   return [...python, ...platforms.flatMap((platform) => ['--platform', platform])];
 }
 
+/** pip copies the file it has downloaded, so the largest one is what has come. */
 function downloadProgress(folder, wheel, total) {
   return (elapsed) => {
-    const done = folderMegabytes(folder);
-    const rate = done / Math.max(elapsed, 1);
+    const done = Math.max(0, ...fileSizes(folder)) / 1e6;
+    const rate = done / elapsed;
     const left = rate > 0 ? `${Math.max(0, Math.ceil((total - done) / rate))} s left` : 'waiting';
     return `${wheel}: ${Math.round(done)} of ${total} MB, ${rate.toFixed(1)} MB/s, ${left}`;
   };
 }
 
-/** Size of a folder in MB; what vanishes meanwhile counts as nothing. */
+/** Size of a folder in MB. */
 export function folderMegabytes(folder) {
-  let bytes = 0;
-  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile())
-      bytes += statSync(join(entry.parentPath ?? entry.path, entry.name), { throwIfNoEntry: false })?.size ?? 0;
-  }
-  return bytes / 1e6;
+  return fileSizes(folder).reduce((sum, bytes) => sum + bytes, 0) / 1e6;
+}
+
+/** Bytes of the files of a folder, recursively; what vanishes meanwhile counts as nothing. */
+function fileSizes(folder) {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => statSync(join(entry.parentPath ?? entry.path, entry.name), { throwIfNoEntry: false })?.size ?? 0);
 }
 
 function freeMegabytes(folder) {
