@@ -7,18 +7,20 @@
 #include "tfjs_binding.cc"
 #undef NAPI_MODULE
 
+#include "gelu_ops.h"
 #include "graph_binding.h"
 #include "js.h"
 #include "norm_ops.h"
+#include "op_definition.h"
 
 namespace {
 
 // The names of the operations this addon brings: `nativeOps`.
 void ExportNativeOps(napi_env env, napi_value exports) {
   std::vector<napi_value> names;
-  for (const char *name : {"NcoreRmsNorm", "NcoreRmsNormGrad", "NcoreLayerNorm", "NcoreLayerNormGrad"}) {
+  for (const std::string &name : ncore::RegisteredOps()) {
     napi_value text = nullptr;
-    ncore::Check(env, napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &text), "name");
+    ncore::Check(env, napi_create_string_utf8(env, name.data(), name.size(), &text), "name");
     names.push_back(text);
   }
   ncore::SetProperty(env, exports, "nativeOps", ncore::MakeArray(env, names));
@@ -32,6 +34,7 @@ NAPI_MODULE_INIT() {
   try {
     ncore::ExportGraphFunctions(env, exports);
     ncore::ExportExecuteAsync(env, exports);
+    ncore::RegisterGeluOps();
     ncore::RegisterNormOps();
     ExportNativeOps(env, exports);
   } catch (const std::exception &error) {

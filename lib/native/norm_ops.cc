@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "fused_loops.h"
 #include "kernel_context.h"
-#include "norm_loops.h"
+#include "op_definition.h"
 #include "parallel.h"
 
 namespace ncore {
@@ -179,36 +180,6 @@ class LayerNormGrad {
   bool bias_gradient_;
 };
 
-// A shape of shape inference, freed at the end.
-class InferredShape {
- public:
-  InferredShape() : handle_(TF_NewShapeHandle()) {}
-  ~InferredShape() { TF_DeleteShapeHandle(handle_); }
-  InferredShape(const InferredShape &) = delete;
-  InferredShape &operator=(const InferredShape &) = delete;
-  TF_ShapeHandle *get() { return handle_; }
-
- private:
-  TF_ShapeHandle *handle_;
-};
-
-// Output `output` has the shape of input `input`.
-void SameShape(TF_ShapeInferenceContext *context, int input, int output, TF_Status *status) {
-  InferredShape shape;
-  TF_ShapeInferenceContextGetInput(context, input, shape.get(), status);
-  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSetOutput(context, output, shape.get(), status);
-}
-
-// Output `output` has the shape of x (input 0) without its last axis.
-void RowShape(TF_ShapeInferenceContext *context, int output, TF_Status *status) {
-  InferredShape shape;
-  InferredShape rows;
-  TF_ShapeInferenceContextGetInput(context, 0, shape.get(), status);
-  if (TF_GetCode(status) != TF_OK) return;
-  TF_ShapeInferenceContextSubshape(context, shape.get(), 0, -1, rows.get(), status);
-  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSetOutput(context, output, rows.get(), status);
-}
-
 template <int kRowOutputs>
 void ForwardShapes(TF_ShapeInferenceContext *context, TF_Status *status) {
   SameShape(context, 0, 0, status);
@@ -223,25 +194,6 @@ void GradientShapes(TF_ShapeInferenceContext *context, TF_Status *status) {
   for (int output = 1; output <= kVectorOutputs && TF_GetCode(status) == TF_OK; output++) {
     SameShape(context, 2, output, status);
   }
-}
-
-struct OpDefinition {
-  const char *name;
-  std::vector<const char *> inputs;
-  std::vector<const char *> outputs;
-  std::vector<const char *> attributes;
-  void (*shapes)(TF_ShapeInferenceContext *, TF_Status *);
-};
-
-void RegisterOp(const OpDefinition &op) {
-  TF_OpDefinitionBuilder *builder = TF_NewOpDefinitionBuilder(op.name);
-  for (const char *input : op.inputs) TF_OpDefinitionBuilderAddInput(builder, input);
-  for (const char *output : op.outputs) TF_OpDefinitionBuilderAddOutput(builder, output);
-  for (const char *attribute : op.attributes) TF_OpDefinitionBuilderAddAttr(builder, attribute);
-  TF_OpDefinitionBuilderSetShapeInferenceFunction(builder, op.shapes);
-  Status status;
-  TF_RegisterOpDefinition(builder, status.get());
-  status.Check(std::string("operation ") + op.name);
 }
 
 void RegisterAll() {

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { dataCommand } from './cli/data.js';
 import { initCommand } from './cli/init.js';
 import { verifyCommand } from './cli/verify.js';
 import { BadInput, Interrupted } from './host/errors.js';
@@ -11,6 +12,7 @@ export function program(): Command {
     )
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '3ncore: ')) })
+    .addCommand(dataCommand())
     .addCommand(initCommand())
     .addCommand(verifyCommand());
 }

@@ -36,6 +36,7 @@ const info: RegressorInfo = {
   mean: [120.5, 60, 50],
   std: [30, 20, 1 / 3],
   frameOrder: ['ED', 'ES'],
+  fusionSize: 4,
   view: '4CH',
   preprocessing: { height: 112, width: 112 },
   bridges: [

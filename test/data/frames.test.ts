@@ -113,6 +113,7 @@ describe('data/frames with ffmpeg', async () => {
     const encoders = execFileSync(program, ['-v', 'error', '-encoders']).toString();
     const kinds: [string, string[]][] = [
       ['clip.avi', ['-c:v', 'mpeg4', '-q:v', '1']],
+      ['uncompressed.avi', ['-c:v', 'rawvideo', '-pix_fmt', 'bgr24']],
       ...(encoders.includes('libx264')
         ? ([
             ['h264.avi', ['-c:v', 'libx264', '-qp', '4', '-bf', '0']],

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { openDataset } from 'gemma-3ncore/data/dataset';
 import { writePhantomDataset, type PhantomConfig } from 'gemma-3ncore/data/phantom/dataset';
 import { renderFrame } from 'gemma-3ncore/data/phantom/render';
 import { phantomStudy } from 'gemma-3ncore/data/phantom/study';
@@ -113,6 +114,15 @@ describe('phantom data set', () => {
     assert.ok(along.every((v, i) => i === 0 || v > along[i - 1]!));
   });
 
+  it('is read whole by the reader of EchoNet-Dynamic, which finds the same frames', async () => {
+    const set = await openDataset('phantom', root);
+    assert.equal(set.studies.length, config.studies);
+    set.studies.forEach((read, i) => {
+      const study = phantomStudy(config.seed, i, config.size);
+      assert.deepEqual([read.id, read.edFrame, read.esFrame], [study.name, study.edFrame, study.esFrame]);
+    });
+  });
+
   it('has videos of the frames as drawn', () => {
     const row = rows('FileList.csv')[2]!;
     const avi = aviFrames(readFileSync(join(root, 'Videos', `${row['FileName']}.avi`)));
@@ -151,6 +161,14 @@ describe('phantom data set', () => {
     assert.notDeepEqual(other.get('Videos/PHANTOM0001.avi'), bytes(root).get('Videos/PHANTOM0001.avi'));
   });
 
+  it('may be asked for twice at once', async () => {
+    const place = join(folder, 'twice');
+    const few = { ...config, studies: 1 };
+    await Promise.all([writePhantomDataset(join(place, 'data'), few), writePhantomDataset(join(place, 'data'), few)]);
+    assert.deepEqual(readdirSync(place), ['data']);
+    assert.ok(readdirSync(join(place, 'data')).includes('phantom.json'));
+  });
+
   it('leaves nothing when it is aborted', async () => {
     const place = join(folder, 'aborted');
     mkdirSync(place);
@@ -167,7 +185,7 @@ describe('phantom data set', () => {
     writeFileSync(file, 'mine');
     await assert.rejects(writePhantomDataset(join(file, 'data'), config), (error) => {
       assert.ok(error instanceof BadInput);
-      assert.match(error.message, /expected a folder that can be written, got ENOTDIR/);
+      assert.match(error.message, /expected a folder to write to, got a path through something that is not a folder/);
       return true;
     });
     const mine = join(folder, 'mine');
@@ -177,6 +195,6 @@ describe('phantom data set', () => {
     assert.deepEqual(readdirSync(mine), ['thesis.txt']);
     assert.ok(existsSync(file));
     await assert.rejects(writePhantomDataset(root, { ...config, studies: 0 }), /studies: expected a whole number/);
-    assert.ok(readdirSync(folder).every((name) => !name.endsWith('.partial')));
+    assert.ok(readdirSync(folder).every((name) => !name.endsWith('.tmp')));
   });
 });

@@ -56,19 +56,25 @@ describe('files/csv', () => {
       ['a;b\n1;2\n', /separated by commas, with a column a, got semicolons/],
       ['a\tb\n1\t2\n', /got tabs/],
       ['a,b,a\n1,2,3\n', /expected one column a, got several/],
-      [`a,b\n1,"2\n${'x,y\n'.repeat(10)}`, /a quote that is never closed/],
-      [`a,b\n1,"2\n${'x,y\n'.repeat(40000)}`, /rows of at most 65536 characters/],
+      [`a,b\n1,"2\n${'x,y\n'.repeat(10)}`, /table\.csv, row 2: .* got a quote that is never closed/],
+      [
+        `a,b\n1,"2\n${'x,y\n'.repeat(40000)}`,
+        /table\.csv, row 2: expected rows of at most 65536 characters, got a longer one/,
+      ],
     ];
     for (const [content, sentence] of refused) {
       await assert.rejects(rowsOf(content), (error) => error instanceof BadInput && sentence.test(error.message));
     }
   });
 
-  it('gives the header alone, and passes on that there is no file', async () => {
+  it('gives the header alone, and says of a missing file that it is', async () => {
     const path = join(folder, 'header.csv');
     writeFileSync(path, 'FileName,X,Y,Frame\n');
     assert.deepEqual(await csvHeader(path), ['FileName', 'X', 'Y', 'Frame']);
-    await assert.rejects(csvHeader(join(folder, 'absent.csv')), { code: 'ENOENT' });
+    await assert.rejects(
+      csvHeader(join(folder, 'absent.csv')),
+      /^BadInput: absent\.csv: expected a file .*, got ENOENT\.$/,
+    );
   });
 
   it('writes quoted text, empty fields and booleans that read back', async () => {

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { BadInput } from 'gemma-3ncore/host/errors';
 import { forward, spec, type MobileNetV5Params } from 'gemma-3ncore/models/mobilenet_v5';
 import { architecture, makeDivisible } from 'gemma-3ncore/models/mobilenet_v5_arch';
+import { mobilenetV5FeatureShapes } from 'gemma-3ncore/models/feature_shapes';
 import { mobilenetV5Config } from 'gemma-3ncore/models/mobilenet_v5_config';
 import { disposeParams, initialise, trainable, trainableVariables } from 'gemma-3ncore/tree/params';
 import { rootKey } from 'gemma-3ncore/tree/random';
@@ -50,6 +51,25 @@ describe('models/mobilenet_v5', () => {
     sameKeys(spec(config), 'mobilenetv5_base.keys.json');
   });
 
+  it('predicts the shapes of features with even kernels', () => {
+    for (const pad_type of ['same', ''] as const) {
+      const arch_def = [['er_r1_k3_s2_e1_c8'], ['uir_r1_a2_k4_p2_s2_e1_c8', 'uir_r1_a4_k0_s1_e1_c8_noskip']];
+      const config = mobilenetV5Config({
+        arch_def,
+        stem_size: 8,
+        num_features: 8,
+        msfa_output_resolution: 2,
+        pad_type,
+      });
+      tf.tidy(() => {
+        const features = forward(initialise(spec(config), rootKey(9)), tf.zeros([1, 47, 38, 3]), config, {});
+        for (const [name, shape] of mobilenetV5FeatureShapes(config, [47, 38])) {
+          assert.deepEqual(features[name]!.shape, [1, ...shape], `${pad_type} ${name}`);
+        }
+      });
+    }
+  });
+
   it('takes arguments of timm over those of the architecture', () => {
     const json = { architecture: 'mobilenetv5_300m_enc', model_args: { msfa_output_resolution: 8, pad_type: '' } };
     const config = mobilenetV5Config(json);
@@ -93,6 +113,7 @@ describe('models/mobilenet_v5', () => {
     [{ arch_def: [['er_r1_k3_s3_e4_c8']] }, /expected strides of 1 or 2/],
     [{ arch_def: [] }, /expected stages of at least one block/],
     [{ msfa_indices: [-9] }, /msfa_indices: expected feature levels/],
+    [{ arch_def: [['uir_r1_a0_k0_s2_e2_c8']] }, /expected a depthwise convolution that can stride, got none/],
     [{ act: 'gelo' }, /field act: expected one of/],
     [{ stem_size: -1 }, /field stem_size: expected a whole number of at least 1, got -1/],
     [{ msfa_output_resolution: [4, 4, 4] }, /expected one or two sizes/],
@@ -141,6 +162,9 @@ describe('models/mobilenet_v5', () => {
           'msfa.ffn': [5, 4, 48],
           output: [3, 3, 48],
         });
+        const predicted = [...mobilenetV5FeatureShapes(config, [71, 53])].map(([name, shape]) => [name, [...shape]]);
+        const found = Object.entries(features).map(([name, x]) => [name, x.shape.slice(1)]);
+        assert.deepEqual(predicted, found);
         const wanted = ['stage.2', 'output'];
         const some = forward(params, images, config, { features: wanted });
         assert.deepEqual(Object.keys(some), wanted);
@@ -199,23 +223,25 @@ describe('models/mobilenet_v5', () => {
     });
   });
 
-  it('passes the same gradient to LoRA leaves through frozen as through trainable weights', () => {
-    const config = mobilenetV5Config(small);
-    const images = tf.randomUniform([2, 40, 36, 3], 0, 1, 'float32', 8) as tf.Tensor4D;
-    const gradientOf = (everything: boolean): Float32Array => {
-      const params = initialise(spec(config), rootKey(4));
-      const chosen = trainable(params, (path) => everything || path === 'blocks.0.0.conv_exp.weight');
-      const variable = trainableVariables(chosen).get('blocks.0.0.conv_exp.weight')!;
-      const { value, grads } = tf.variableGrads(
-        () => tf.mean(tf.square(forward(chosen, images, config, { features: ['output'] })['output']!)),
-        [variable],
-      );
-      const values = grads[variable.name]!.dataSync<'float32'>();
-      tf.dispose([value, grads]);
-      disposeParams(chosen);
-      return values;
-    };
-    assertClose(gradientOf(false), gradientOf(true), 1e-6);
-    images.dispose();
-  });
+  for (const pad_type of ['same', ''] as const) {
+    it(`passes the same gradient through frozen as through trainable weights (padding '${pad_type}')`, () => {
+      const config = mobilenetV5Config({ ...small, pad_type });
+      const images = tf.randomUniform([2, 40, 36, 3], 0, 1, 'float32', 8) as tf.Tensor4D;
+      const gradientOf = (everything: boolean): Float32Array => {
+        const params = initialise(spec(config), rootKey(4));
+        const chosen = trainable(params, (path) => everything || path === 'blocks.0.0.conv_exp.weight');
+        const variable = trainableVariables(chosen).get('blocks.0.0.conv_exp.weight')!;
+        const { value, grads } = tf.variableGrads(
+          () => tf.mean(tf.square(forward(chosen, images, config, { features: ['output'] })['output']!)),
+          [variable],
+        );
+        const values = grads[variable.name]!.dataSync<'float32'>();
+        tf.dispose([value, grads]);
+        disposeParams(chosen);
+        return values;
+      };
+      assertClose(gradientOf(false), gradientOf(true), 1e-6);
+      images.dispose();
+    });
+  }
 });

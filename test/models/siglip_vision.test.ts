@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
+import { siglipFeatureShapes } from 'gemma-3ncore/models/feature_shapes';
 import { BadInput } from 'gemma-3ncore/host/errors';
 import { forward, spec } from 'gemma-3ncore/models/siglip_vision';
 import { patchGrid, siglipVisionConfig } from 'gemma-3ncore/models/siglip_vision_config';
@@ -77,6 +78,9 @@ describe('models/siglip_vision', () => {
         last_hidden_state: [2, 16, 24],
         pooler_output: [2, 24],
       });
+      for (const [name, [h, w, D]] of siglipFeatureShapes(config, [39, 32])) {
+        assert.deepEqual(all[name]!.shape, [2, h * w, D], name);
+      }
       const cropped = tf.slice(images, [0, 0, 0, 0], [2, 32, 32, 3]);
       const some = forward(params, cropped, config, { features: ['hidden_states.1', 'pooler_output'] });
       assert.deepEqual(Object.keys(some), ['hidden_states.1', 'pooler_output']);

@@ -111,6 +111,19 @@ describe('verify', () => {
     assert.match(failed[2]!.cases[0]!.where, /expected a safetensors file, got 7 bytes/);
   });
 
+  it('fails a case whose configuration is damaged', async () => {
+    const damaged = join(folder, 'siglip', 'config');
+    cpSync(golden('siglip', 'p14_56'), damaged, { recursive: true });
+    rmSync(join(damaged, 'config.json'));
+    writeFileSync(join(damaged, 'config.json'), '{');
+    const { cases } = await verify([join(folder, 'siglip')]);
+    assert.deepEqual(
+      cases.map((c) => [c.name, c.passed]),
+      [['siglip/config', false]],
+    );
+    assert.match(cases[0]!.where, /config\.json: expected JSON/);
+  });
+
   it('fails when nothing was found', async () => {
     mkdirSync(join(folder, 'nothing'));
     assert.equal((await verify([join(folder, 'nothing')])).passed, false);

@@ -27,6 +27,8 @@ export interface RegressorInfo {
   readonly std: readonly [number, number, number];
   /** Fusion takes the pooled features of the frames in this order. */
   readonly frameOrder: readonly ['ED', 'ES'];
+  /** Width D of the fusion. */
+  readonly fusionSize: number;
   readonly view: string;
   /** How frames became the student's input. */
   readonly preprocessing: JsonObject;
@@ -56,9 +58,10 @@ function parseBridge(where: string, value: unknown, i: number): RegressorBridge 
 }
 
 function parseInfo(where: string, json: JsonObject): RegressorInfo {
-  const { targets, mean, std, frameOrder, view, preprocessing, bridges } = json;
+  const { targets, mean, std, frameOrder, fusionSize, view, preprocessing, bridges } = json;
   if (String(targets) !== 'EDV,ESV,EF') fail(where, 'targets', '["EDV","ESV","EF"]', targets);
   if (String(frameOrder) !== 'ED,ES') fail(where, 'frameOrder', '["ED","ES"]', frameOrder);
+  if (!Number.isInteger(fusionSize)) fail(where, 'fusionSize', 'a whole number', fusionSize);
   if (!isJsonObject(preprocessing)) return fail(where, 'preprocessing', 'an object', preprocessing);
   if (typeof view !== 'string') return fail(where, 'view', 'a text', view);
   if (!Array.isArray(bridges)) return fail(where, 'bridges', 'a list', bridges);
@@ -67,6 +70,7 @@ function parseInfo(where: string, json: JsonObject): RegressorInfo {
     mean: triple(where, 'mean', mean),
     std: triple(where, 'std', std),
     frameOrder: ['ED', 'ES'],
+    fusionSize: fusionSize as number,
     view,
     preprocessing,
     bridges: bridges.map((bridge, i) => parseBridge(where, bridge, i)),

@@ -1,6 +1,7 @@
-import { parse } from 'csv-parse/sync';
-import { stringify } from 'csv-stringify/sync';
+import { basename } from 'node:path';
+import { csvRows, toCsv } from '../files/csv.js';
 import { BadInput } from '../host/errors.js';
+import { printable } from '../host/text.js';
 
 export const targets = ['EDV', 'ESV', 'EF'] as const;
 /** EDV and ESV in mL, EF in %. */
@@ -32,12 +33,14 @@ export interface PredictionRow {
   readonly patient?: string;
 }
 
-export const predictionColumns = [
-  ...(['study', 'view', 'split', 'model', 'seed'] as const),
-  ...(['EDV', 'ESV', 'EF', 'EDV_pred', 'ESV_pred', 'EF_pred'] as const),
-] satisfies (keyof PredictionRow)[];
+const textColumns = ['study', 'view', 'split', 'model'] as const;
+const numberColumns = ['seed', 'EDV', 'ESV', 'EF', 'EDV_pred', 'ESV_pred', 'EF_pred'] as const;
+export const predictionColumns = [...textColumns, ...numberColumns] as const;
+type Column = (typeof predictionColumns)[number];
 
-const textColumns: readonly string[] = ['study', 'view', 'split', 'model'];
+function isModelName(name: string): name is ModelName {
+  return (modelNames as readonly string[]).includes(name);
+}
 
 /** The patient of a row. */
 export function patientOf(row: PredictionRow): string {
@@ -46,36 +49,27 @@ export function patientOf(row: PredictionRow): string {
 
 /** The rows as `predictions.csv`, numbers as they are. */
 export function formatPredictions(rows: readonly PredictionRow[]): string {
-  return stringify([...rows], { header: true, columns: [...predictionColumns] });
+  return toCsv(predictionColumns, rows);
 }
 
-function predictionRow(record: Readonly<Record<string, string>>, where: string): PredictionRow {
-  const cell = (column: string): [string, string | number] => {
-    const text = record[column] as string;
-    if (textColumns.includes(column)) return [column, text];
-    const value = text.trim() === '' ? NaN : Number(text);
-    if (Number.isFinite(value)) return [column, value];
-    throw new BadInput({ where: `${where}, column ${column}`, expected: 'a number', got: JSON.stringify(text) });
-  };
-  if (!(modelNames as readonly string[]).includes(record['model'] as string)) {
-    const expected = `one of ${modelNames.join(', ')}`;
-    throw new BadInput({ where: `${where}, column model`, expected, got: JSON.stringify(record['model']) });
+/** Rows of a `predictions.csv`; throws {@link BadInput} naming the file, the row and the column. */
+export async function readPredictions(path: string): Promise<PredictionRow[]> {
+  const rows: PredictionRow[] = [];
+  for await (const { row, values } of csvRows(path, predictionColumns)) {
+    const { study, view, split, model } = values;
+    const bad = (column: Column, expected: string): BadInput =>
+      new BadInput({
+        where: `${basename(path)}, row ${row}, column ${column}`,
+        ...{ expected, got: JSON.stringify(printable(values[column])) },
+      });
+    if (!isModelName(model)) throw bad('model', `one of ${modelNames.join(', ')}`);
+    const number = (column: Column): [Column, number] => {
+      const value = values[column] === '' ? NaN : Number(values[column]);
+      if (!Number.isFinite(value)) throw bad(column, 'a number');
+      return [column, value];
+    };
+    const numbers = Object.fromEntries(numberColumns.map(number)) as Record<(typeof numberColumns)[number], number>;
+    rows.push({ study, view, split, model, ...numbers });
   }
-  return Object.fromEntries(predictionColumns.map(cell)) as unknown as PredictionRow;
-}
-
-/** Rows of a `predictions.csv`; throws {@link BadInput} naming `where`, the row and the column. */
-export function parsePredictions(text: string, where: string): PredictionRow[] {
-  let records: Record<string, string>[];
-  try {
-    records = parse(text, { columns: true, bom: true, skip_empty_lines: true });
-  } catch (error) {
-    throw new BadInput({ where, expected: 'a CSV table', got: (error as Error).message }, { cause: error });
-  }
-  const missing = predictionColumns.find((column) => records[0] !== undefined && !(column in records[0]));
-  if (missing !== undefined) {
-    const got = Object.keys(records[0] as object).join(',');
-    throw new BadInput({ where, expected: `a column ${missing}`, got });
-  }
-  return records.map((record, i) => predictionRow(record, `${where}, row ${i + 1}`));
+  return rows;
 }

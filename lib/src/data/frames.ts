@@ -1,4 +1,6 @@
+import { basename } from 'node:path';
 import { BadInput } from '../host/errors.js';
+import { printable } from '../host/text.js';
 import { openAvi, type Avi } from '../files/avi.js';
 import { decodeFrames } from '../files/ffmpeg.js';
 import { decodeJpeg } from '../files/jpeg.js';
@@ -51,7 +53,8 @@ async function framesOfAvi(
 ): Promise<Frames> {
   const stored = indices.map((frame) => avi.storedIndex(frame));
   if (!avi.isMotionJpeg) return { images: await withFfmpeg(video, stored, options), decoder: 'ffmpeg' };
-  const images = indices.map((frame) => decodeJpeg(avi.readFrame(frame), `${video}, frame ${frame}`));
+  const name = printable(basename(video));
+  const images = indices.map((frame) => decodeJpeg(avi.readFrame(frame), `${name}, frame ${frame}`));
   return { images, decoder: 'mjpeg' };
 }
 

@@ -2,9 +2,10 @@ import { csvRows } from '../files/csv.js';
 import { printable } from '../host/text.js';
 import { intersectsItself, polygonArea, type Polygon } from './polygon.js';
 
-/** The left ventricle as traced in one video: for each traced frame (0-based) its polygon, and rows that make no sense. */
+/** The left ventricle as traced in one video, and the rows that make no sense. */
 export interface Tracing {
-  readonly polygons: ReadonlyMap<number, Polygon>;
+  /** For each traced frame (0-based) its rows, one after the other: X1, Y1, X2, Y2. */
+  readonly frames: ReadonlyMap<number, readonly number[]>;
   readonly badRows: readonly string[];
 }
 
@@ -14,6 +15,9 @@ export type TracedPair =
   | { readonly kind: 'none'; readonly reasons: readonly string[] };
 
 export const tracingColumns = ['FileName', 'X1', 'Y1', 'X2', 'Y2', 'Frame'] as const;
+
+/** About 20 are usual. */
+const mostChords = 500;
 
 /** A decimal number as it stands in a CSV field; anything else is NaN. */
 export function parseNumber(text: string): number {
@@ -25,49 +29,57 @@ export function idOf(fileName: string): string {
   return fileName.replace(/\.avi$/i, '');
 }
 
-type Chord = readonly [x1: number, y1: number, x2: number, y2: number];
+type TracingValues = Readonly<Record<(typeof tracingColumns)[number], string>>;
 
 /** Around the ventricle: along the first ends of the chords and back along the second ones; row 0 is the long axis. */
-function polygonOf(rows: readonly Chord[]): Polygon {
-  const chords = rows.slice(1);
-  return [...chords.flatMap(([x, y]) => [x, y]), ...[...chords].reverse().flatMap(([, , x, y]) => [x, y])];
+function polygonOf(rows: readonly number[]): Polygon {
+  const there: number[] = [];
+  const back: number[] = [];
+  for (let i = 4; i < rows.length; i += 4) {
+    const last = rows.length - i;
+    there.push(rows[i] as number, rows[i + 1] as number);
+    back.push(rows[last + 2] as number, rows[last + 3] as number);
+  }
+  return [...there, ...back];
+}
+
+/** The first field of a row that makes no sense. */
+function faultOfRow(values: TracingValues, chord: readonly number[], frame: number): string | undefined {
+  const isFrame = Number.isSafeInteger(frame) && frame >= 0;
+  const numbers = ['X1', 'Y1', 'X2', 'Y2'] as const;
+  const column = numbers.find((_, i) => !Number.isFinite(chord[i])) ?? (isFrame ? undefined : 'Frame');
+  return column === undefined ? undefined : `${column} "${printable(values[column], 20)}"`;
+}
+
+interface GrowingTracing extends Tracing {
+  readonly frames: Map<number, number[]>;
+  readonly badRows: string[];
 }
 
 /** Reads `VolumeTracings.csv` of EchoNet-Dynamic: the tracings by study id. */
 export async function readTracings(path: string): Promise<Map<string, Tracing>> {
-  const chords = new Map<string, Map<number, Chord[]>>();
-  const badRows = new Map<string, string[]>();
+  const tracings = new Map<string, GrowingTracing>();
   for await (const { row, values } of csvRows(path, tracingColumns)) {
     const id = idOf(values.FileName);
+    const tracing = tracings.get(id) ?? { frames: new Map<number, number[]>(), badRows: [] };
+    tracings.set(id, tracing);
     const frame = parseNumber(values.Frame);
-    const chord: Chord = [
-      parseNumber(values.X1),
-      parseNumber(values.Y1),
-      parseNumber(values.X2),
-      parseNumber(values.Y2),
-    ];
-    const frames = chords.get(id) ?? new Map<number, Chord[]>();
-    chords.set(id, frames);
-    if (!Number.isSafeInteger(frame) || frame < 0 || chord.some((value) => !Number.isFinite(value))) {
-      const text = tracingColumns.slice(1).map((column) => `${column} "${printable(values[column], 20)}"`);
-      badRows.set(id, [...(badRows.get(id) ?? []), `row ${row}, ${text.join(', ')}`]);
-      continue;
-    }
-    const rows = frames.get(frame);
-    if (rows === undefined) frames.set(frame, [chord]);
-    else rows.push(chord);
-  }
-  const tracings = new Map<string, Tracing>();
-  for (const [id, frames] of chords) {
-    const polygons = new Map([...frames].map(([frame, rows]) => [frame, polygonOf(rows)] as const));
-    tracings.set(id, { polygons, badRows: badRows.get(id) ?? [] });
+    const chord = [values.X1, values.Y1, values.X2, values.Y2].map(parseNumber);
+    const fault = faultOfRow(values, chord, frame);
+    const rows = tracing.frames.get(frame);
+    if (fault !== undefined) tracing.badRows.push(`row ${row}, ${fault}`);
+    else if (rows === undefined) tracing.frames.set(frame, chord);
+    else rows.push(...chord);
   }
   return tracings;
 }
 
-function faultOf(frame: number, polygon: Polygon): string[] {
-  if (polygon.length < 8)
-    return [`polygon has too few chords: frame ${frame} has ${polygon.length / 4}, expected 2 or more`];
+function faultOf(frame: number, rows: readonly number[]): string[] {
+  const chords = rows.length / 4 - 1;
+  if (chords < 2 || chords > mostChords) {
+    return [`polygon has too few or too many chords: frame ${frame} has ${chords}, expected 2 to ${mostChords}`];
+  }
+  const polygon = polygonOf(rows);
   if (polygonArea(polygon) < 1) return [`polygon has no area: frame ${frame}`];
   return intersectsItself(polygon) ? [`polygon intersects itself: frame ${frame}`] : [];
 }
@@ -75,17 +87,18 @@ function faultOf(frame: number, polygon: Polygon): string[] {
 /** The two traced frames of a study: the one with the larger polygon is ED. */
 export function tracedPair(tracing: Tracing | undefined): TracedPair {
   if (tracing === undefined) return { kind: 'none', reasons: ['no tracing: it has no row in VolumeTracings.csv'] };
-  const { polygons, badRows } = tracing;
+  const { frames, badRows } = tracing;
   const reasons: string[] = [];
   if (badRows.length > 0) {
     const more = badRows.length > 1 ? ` and ${badRows.length - 1} more` : '';
     reasons.push(`bad tracing: VolumeTracings.csv, ${badRows[0]}${more}`);
+  } else if (frames.size !== 2) {
+    reasons.push(`traced frames are not two: ${frames.size} found`);
   }
-  if (polygons.size !== 2) reasons.push(`traced frames are not two: ${polygons.size} found`);
-  for (const [frame, polygon] of polygons) reasons.push(...faultOf(frame, polygon));
+  for (const [frame, rows] of frames) reasons.push(...faultOf(frame, rows));
   if (reasons.length > 0) return { kind: 'none', reasons };
-  const [[a, first], [b, second]] = [...polygons] as [[number, Polygon], [number, Polygon]];
-  const [areaA, areaB] = [polygonArea(first), polygonArea(second)];
+  const [[a, first], [b, second]] = [...frames] as [[number, number[]], [number, number[]]];
+  const [areaA, areaB] = [polygonArea(polygonOf(first)), polygonArea(polygonOf(second))];
   if (areaA === areaB) return { kind: 'none', reasons: [`polygons are equally large: frames ${a} and ${b}`] };
   return areaA > areaB ? { kind: 'pair', edFrame: a, esFrame: b } : { kind: 'pair', edFrame: b, esFrame: a };
 }

@@ -11,9 +11,12 @@ export type VideoCheck =
   | { readonly kind: 'none'; readonly reasons: readonly string[] };
 
 /** Codecs in AVI files that ffmpeg decodes. */
-const ffmpegCodecs = new Set(
-  'H264 X264 AVC1 XVID DIVX DX50 MP4V FMP4 MP42 MP43 DIV3 FFV1 HFYU FFVH MPG1 MPG2 MPEG CVID IV50 MSVC CRAM'.split(' '),
-);
+const ffmpegCodecs = new Set([
+  ...['H264', 'X264', 'AVC1', 'HEVC', 'H265', 'VP80', 'VP90', 'AV01', 'WMV1', 'WMV2', 'WMV3'],
+  ...['XVID', 'DIVX', 'DX50', 'MP4V', 'FMP4', 'MP42', 'MP43', 'DIV3', 'MPG1', 'MPG2', 'MPEG'],
+  ...['FFV1', 'HFYU', 'FFVH', 'CVID', 'IV50', 'MSVC', 'CRAM', 'MRLE'],
+  ...['DIB', 'RGB', 'RAW', 'Y800', 'Y8', 'GREY', 'I420', 'IYUV', 'YV12', 'YUY2', 'UYVY', 'NV12'],
+]);
 
 /** The folder of a data set's videos, and the real paths they must stay inside. */
 export interface VideoFolder {
@@ -85,9 +88,7 @@ export function checkVideo(name: string, wanted: readonly number[], videos: Vide
     if (reasons.length > 0) return { kind: 'none', reasons };
     return { kind: 'video', path: found.path, frames: avi.frames, fps: avi.fps };
   } catch (error) {
-    if (error instanceof BadInput) {
-      return { kind: 'none', reasons: [`video cannot be read: ${error.message.replace(/\.$/, '')}`] };
-    }
-    return { kind: 'none', reasons: [`video cannot be opened: ${printable(name)} (${codeOf(error)})`] };
+    if (!(error instanceof BadInput)) throw error;
+    return { kind: 'none', reasons: [`video cannot be read: ${error.message.replace(/\.$/, '')}`] };
   }
 }

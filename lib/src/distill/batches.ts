@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TrainData } from './data.js';
 import { standardise, type Standardisation } from './targets.js';
-import type { MicroBatch } from './train_step.js';
+import type { MicroBatch } from './micro_batch.js';
 
 /** The studies of a micro-batch; those from `valid` on are padding and repeat the first. */
 export interface Chunk {
@@ -50,16 +50,4 @@ export async function microBatch(
     seed: tf.tensor1d([...seed], 'int32'),
     teacher,
   };
-}
-
-/** The tensors of a micro-batch in a fixed order, as a compiled step takes them. */
-export function batchTensors(batch: MicroBatch): tf.Tensor[] {
-  const { ED, ES, targets, taskWeights, featureWeights, seed, teacher } = batch;
-  return [ED, ES, targets, taskWeights, featureWeights, seed, ...teacher];
-}
-
-/** The inverse of {@link batchTensors}. */
-export function batchOf(tensors: readonly tf.Tensor[]): MicroBatch {
-  const [ED, ES, targets, taskWeights, featureWeights, seed, ...teacher] = tensors;
-  return { ED, ES, targets, taskWeights, featureWeights, seed, teacher } as MicroBatch;
 }

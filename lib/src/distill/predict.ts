@@ -1,12 +1,25 @@
 import * as tf from '@tensorflow/tfjs';
+import { compile } from '../engine/compile.js';
 import { yieldToEvents } from '../host/abort.js';
 import { chunksOf } from './batches.js';
 import type { TrainData } from './data.js';
 import type { FramePair } from '../models/echo_student.js';
+import type { Student } from './student.js';
 import { destandardise, standardise, type Standardisation, type Targets } from './targets.js';
 
-/** A student's forward pass to the standardised targets `[B, 3]`, the caller's. */
-export type Predictor = (frames: FramePair) => tf.Tensor2D;
+/** A student's forward pass to the standardised targets `[B, 3]`, one graph function; dispose it when done. */
+export interface Predictor {
+  /** The caller owns the result. */
+  predict(frames: FramePair): Promise<tf.Tensor2D>;
+  dispose(): void;
+}
+
+export function createPredictor(student: Student): Predictor {
+  const forward = compile((ED: tf.Tensor4D, ES: tf.Tensor4D) => student.forward({ ED, ES }).targets, {
+    name: 'predict',
+  });
+  return { predict: ({ ED, ES }) => forward.async(ED, ES), dispose: () => forward.dispose() };
+}
 
 /** Predicted EDV (mL), ESV (mL) and EF (%) of chosen studies, in micro-batches of one size. */
 export async function predictTargets(
@@ -21,7 +34,7 @@ export async function predictTargets(
   for (const chunk of chunksOf(indices, batch)) {
     await yieldToEvents(signal);
     const frames = await data.images(chunk.indices);
-    const output = predictor(frames);
+    const output = await predictor.predict(frames);
     const rows = (await output.array()) as unknown as Targets[];
     tf.dispose([frames.ED, frames.ES, output]);
     for (const row of rows.slice(0, chunk.valid)) predictions.push(destandardise(row, standardisation));

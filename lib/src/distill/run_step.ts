@@ -84,7 +84,7 @@ async function accumulateGroup(
   const losses: StudyLosses = { task: [], feature: [] };
   for (const [i, chunk] of chunksOf(group, plan.batch).entries()) {
     const batch = await microBatch(data, standardisation, chunk, shares, seedOf(fold(key, i)), withTeacher);
-    const result = trainStep.accumulate(batch);
+    const result = await trainStep.accumulate(batch);
     tf.dispose(Object.values(batch) as tf.TensorContainer);
     const { task, feature } = await readLosses(result, chunk, data, step);
     losses.task.push(...task);
@@ -97,7 +97,7 @@ async function accumulateGroup(
 async function update(trainStep: TrainStep, plan: TrainPlan, rate: number, stageStep: number): Promise<number> {
   const { correction1, correction2 } = biasCorrections(plan.optimizer, stageStep + 1);
   const scalars = { rate: tf.scalar(rate), correction1: tf.scalar(correction1), correction2: tf.scalar(correction2) };
-  const norm = trainStep.apply(scalars);
+  const norm = await trainStep.apply(scalars);
   const [value = NaN] = await norm.data();
   tf.dispose([norm, ...Object.values(scalars)]);
   return value;

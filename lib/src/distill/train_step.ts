@@ -1,28 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
+import { compile } from '../engine/compile.js';
 import { dropoutKey } from '../nn/dropout.js';
 import { adaptiveAvgPool2d } from '../ops/adaptive_avg_pool2d.js';
 import { clipByNorm, flatten, type AdamW, type AdamWScalars } from './adamw.js';
 import { featureLoss, taskLoss, weightedSum } from './losses.js';
+import { batchOf, batchTensors, type MicroBatch } from './micro_batch.js';
 import type { Bridge, Student } from './student.js';
-
-/** The inputs of one micro-batch of B studies, always of the same shapes; whoever made them owns them. */
-export interface MicroBatch {
-  readonly ED: tf.Tensor4D;
-  readonly ES: tf.Tensor4D;
-  /** Standardised, anything where unlabelled: `[B, 3]`. */
-  readonly targets: tf.Tensor2D;
-  /**
-   * What each study's task loss counts in the step: task weight / labelled studies of the whole group; 0 for unlabelled
-   * and padding. Gradients of the micro-batches then add up to that of the group's mean. `[B]`
-   */
-  readonly taskWeights: tf.Tensor1D;
-  /** The same for the feature loss: feature weight / studies of the whole group; 0 for padding. `[B]` */
-  readonly featureWeights: tf.Tensor1D;
-  /** Of this micro-batch's dropout: int32 `[2]`. */
-  readonly seed: tf.Tensor1D;
-  /** The teacher's pooled map of every bridge, ED above ES: `[2B, g, g, Ct]`. */
-  readonly teacher: readonly tf.Tensor4D[];
-}
 
 /** Losses of each study before weighting, `[B]`: the task's and, where there are bridges, the mean over them. */
 export interface MicroBatchLosses {
@@ -64,30 +47,38 @@ export function microBatchGradient(
   bridges: readonly Bridge[],
   variables: readonly tf.Variable[],
   batch: MicroBatch,
-): { losses: MicroBatchLosses; gradient: tf.Tensor1D } {
-  let losses: MicroBatchLosses | undefined;
-  const gradient = tf.tidy(() => {
+): MicroBatchLosses & { readonly gradient: tf.Tensor1D } {
+  return tf.tidy(() => {
+    const losses = new Map<'task' | 'feature', tf.Tensor1D>();
     const { value, grads } = tf.variableGrads(() => {
-      losses = microBatchLosses(student, bridges, batch);
-      const { task, feature } = losses;
-      tf.keep(task);
+      const { task, feature } = microBatchLosses(student, bridges, batch);
+      losses.set('task', tf.keep(task));
       const taskPart = weightedSum(task, batch.taskWeights);
       if (feature === undefined) return taskPart;
-      tf.keep(feature);
+      losses.set('feature', tf.keep(feature));
       return tf.add(taskPart, weightedSum(feature, batch.featureWeights));
     }, [...variables]);
     value.dispose();
-    return flatten(variables.map((variable) => grads[variable.name] ?? tf.zeros(variable.shape)));
+    /** From what outlives variableGrads to what this scope returns. */
+    const handOver = (kept: tf.Tensor1D | undefined): tf.Tensor1D | undefined => {
+      const loss = kept?.clone();
+      kept?.dispose();
+      return loss;
+    };
+    return {
+      task: handOver(losses.get('task')) as tf.Tensor1D,
+      feature: handOver(losses.get('feature')),
+      gradient: flatten(variables.map((variable) => grads[variable.name] ?? tf.zerosLike(variable))),
+    };
   });
-  return { losses: losses as MicroBatchLosses, gradient };
 }
 
-/** An optimizer step in two functions of tensors: any number of micro-batches, then the update. */
+/** An optimizer step in two parts, each one graph function: any number of micro-batches, then the update. */
 export interface TrainStep {
   /** Adds a micro-batch's gradient to the group's; the caller owns the losses. */
-  accumulate(batch: MicroBatch): MicroBatchLosses;
+  accumulate(batch: MicroBatch): Promise<MicroBatchLosses>;
   /** Clips the group's gradient, updates the variables and clears it; gives its norm before clipping, the caller's. */
-  apply(scalars: AdamWScalars): tf.Scalar;
+  apply(scalars: AdamWScalars): Promise<tf.Scalar>;
   dispose(): void;
 }
 
@@ -100,27 +91,38 @@ export interface TrainStepOptions {
   readonly max_grad_norm: number | null;
 }
 
-/** The training step of a student; it owns only the sum of gradients. */
+/** The training step of a student; it owns the sum of gradients and its compiled functions. */
 export function createTrainStep(options: TrainStepOptions): TrainStep {
   const { student, bridges, variables, optimizer, max_grad_norm } = options;
   const P = optimizer.moments.m.size;
   const sum = tf.tidy(() => tf.variable(tf.zeros([P]), false)) as tf.Variable<tf.Rank.R1>;
+
+  const accumulate = compile(
+    (...inputs: tf.Tensor[]): tf.Tensor[] => {
+      const { task, feature, gradient } = microBatchGradient(student, bridges, variables, batchOf(inputs));
+      sum.assign(tf.add(sum, gradient));
+      return feature === undefined ? [task] : [task, feature];
+    },
+    { name: 'accumulate' },
+  );
+  const apply = compile(
+    (rate: tf.Scalar, correction1: tf.Scalar, correction2: tf.Scalar): tf.Scalar => {
+      const { gradient, norm } = clipByNorm(sum, max_grad_norm);
+      optimizer.update(gradient, { rate, correction1, correction2 });
+      sum.assign(tf.zerosLike(sum));
+      return norm;
+    },
+    { name: 'apply' },
+  );
   return {
-    accumulate(batch) {
-      const { losses, gradient } = microBatchGradient(student, bridges, variables, batch);
-      tf.tidy(() => sum.assign(tf.add(sum, gradient)));
-      gradient.dispose();
-      return losses;
+    async accumulate(batch) {
+      const [task, feature] = await accumulate.async(...batchTensors(batch));
+      return { task, feature } as MicroBatchLosses;
     },
-    apply(scalars) {
-      return tf.tidy(() => {
-        const { gradient, norm } = clipByNorm(sum, max_grad_norm);
-        optimizer.update(gradient, scalars);
-        sum.assign(tf.zeros([P]));
-        return norm;
-      });
-    },
+    apply: ({ rate, correction1, correction2 }) => apply.async(rate, correction1, correction2),
     dispose() {
+      accumulate.dispose();
+      apply.dispose();
       sum.dispose();
     },
   };

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import * as tf from '@tensorflow/tfjs';
 import { removeUnfinished } from '../files/atomic_folder.js';
 import { yieldToEvents } from '../host/abort.js';
 import { BadInput } from '../host/errors.js';
@@ -8,7 +7,7 @@ import { latestCheckpoint, restoreCheckpoint, writeCheckpoint, type Best, type T
 import type { TrainData } from './data.js';
 import type { StepRecord, TrainEvent, ValidationRecord } from './events.js';
 import { stageAt, totalSteps, type TrainPlan } from './plan.js';
-import { predictionErrors, predictTargets, type Predictor } from './predict.js';
+import { createPredictor, predictionErrors, predictTargets, type Predictor } from './predict.js';
 import { poolsOf, runStep, type StepContext } from './run_step.js';
 import type { Bridge, Student } from './student.js';
 import type { Standardisation, Targets } from './targets.js';
@@ -208,6 +207,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     optimizer,
     max_grad_norm: plan.max_grad_norm,
   });
+  const predictor = createPredictor(student);
   const withTeacher = bridges.length > 0;
   try {
     return await runSteps({
@@ -215,11 +215,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       variables,
       optimizer,
       context: { plan, data, pools: poolsOf(data), standardisation, trainStep, withTeacher },
-      predictor: (frames) => tf.tidy(() => student.forward(frames).targets),
+      predictor,
       stored: new Map([...variables, ['adamw.m', optimizer.moments.m], ['adamw.v', optimizer.moments.v]]),
       fingerprint: fingerprintOf(options, variables),
     });
   } finally {
+    predictor.dispose();
     trainStep.dispose();
     optimizer.dispose();
   }

@@ -104,7 +104,7 @@ class PlanCache<A extends tf.Tensor[], R extends TensorResult> {
     const large = constants.filter((values) => values > this.options.largeConstant);
     if (large.length === 0) return;
     warn(
-      `${this.options.name} is compiled with ${large.length} constants of up to ${Math.max(...large)} values made inside it; ` +
+      `${this.options.name} is compiled with constants made inside it (${large.length}, of up to ${Math.max(...large)} values); ` +
         'what changes from call to call must be an argument or a variable',
     );
   }
@@ -144,23 +144,27 @@ export function compile<A extends tf.Tensor[], R extends TensorResult>(
     if (running) throw new Error(`${name}: an asynchronous call is still running; await it first`);
   };
 
-  const call = (...inputs: A): R => {
+  /** A call made ready; undefined where the function itself has to run. */
+  const prepare = (inputs: A): (Engine & { readonly plan: Plan<R>; readonly handles: number[] }) | undefined => {
     const engine = compilingEngine();
-    if (engine === undefined) return runEagerly(fn, inputs);
+    if (engine === undefined) return undefined;
     refuseWhileRunning();
-    const { backend, binding } = engine;
     const plan = cache.get(engine, inputs);
-    const handles = plan.sources.map((source) => handleOfSource(backend, source, inputs));
+    const handles = plan.sources.map((source) => handleOfSource(engine.backend, source, inputs));
+    return { ...engine, plan, handles };
+  };
+
+  const call = (...inputs: A): R => {
+    const ready = prepare(inputs);
+    if (ready === undefined) return runEagerly(fn, inputs);
+    const { backend, binding, plan, handles } = ready;
     return settle(backend, plan, binding.executeOp(plan.name, [], handles, plan.outputs));
   };
 
   const callAsync = async (...inputs: A): Promise<R> => {
-    const engine = compilingEngine();
-    if (engine === undefined) return runEagerly(fn, inputs);
-    refuseWhileRunning();
-    const { backend, binding } = engine;
-    const plan = cache.get(engine, inputs);
-    const handles = plan.sources.map((source) => handleOfSource(backend, source, inputs));
+    const ready = prepare(inputs);
+    if (ready === undefined) return runEagerly(fn, inputs);
+    const { backend, binding, plan, handles } = ready;
     running = true;
     try {
       return settle(backend, plan, await binding.executeAsync(plan.name, handles, plan.outputs));

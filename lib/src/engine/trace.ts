@@ -83,6 +83,11 @@ function releaseCaptured(sources: readonly Source[]): void {
   for (const source of sources) if (source.kind === 'tensor') source.tensor.dispose();
 }
 
+/** Apart from `trace`, so that a plan keeps the structure of a result alive but not the recorded graph. */
+function assemblerOf<R extends TensorResult>(result: R): Plan<R>['assemble'] {
+  return (outputs) => mapTensors(result, (_, i) => outputs[i] as tf.Tensor);
+}
+
 /**
  * Records a function of tensors as one TensorFlow operation. The function runs once on symbolic tensors; nothing is
  * computed and no variable changes.
@@ -115,7 +120,7 @@ export function trace<A extends tf.Tensor[], R extends TensorResult>(
         sources: graph.sources,
         outputs: handles.length,
         state: assigned.map(({ variable }) => variable),
-        assemble: (outputs) => mapTensors(result, (_, i) => outputs[i] as tf.Tensor),
+        assemble: assemblerOf(result),
         constants: graph.constants,
       };
     });

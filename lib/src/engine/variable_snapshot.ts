@@ -44,8 +44,10 @@ export class VariableSnapshot {
     return this.byHandle.get(handle);
   }
 
-  /** The variables that were assigned since, with their handles now. */
+  /** The variables that were assigned since, with their handles now; throws when one was disposed. */
   assigned(): { readonly variable: tf.Variable; readonly handle: number }[] {
+    const gone = this.entries.find(({ variable }) => variable.isDisposed);
+    if (gone !== undefined) throw new Error(`a compiled function cannot dispose variables (${gone.variable.name})`);
     return this.entries
       .map(({ variable, handle }) => ({ variable, before: handle, handle: handleOf(this.backend, variable) }))
       .filter(({ before, handle }) => before !== handle);

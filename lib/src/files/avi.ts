@@ -12,7 +12,7 @@ export interface Avi {
   readonly height: number;
   /** By the header; NaN where it has none. */
   readonly fps: number;
-  /** FourCC of the compression in capitals, e.g. `MJPG`, `H264`. */
+  /** FourCC of the compression in capitals, e.g. `MJPG`, `H264`; `DIB` where there is none. */
   readonly codec: string;
   /** Whether the frames are JPEG images. */
   readonly isMotionJpeg: boolean;
@@ -106,7 +106,7 @@ function streamOf(file: ByteFile, list: Chunk, number: number): Stream | undefin
     width: format.readInt32LE(4),
     height: Math.abs(format.readInt32LE(8)),
     fps: scale > 0 && rate > 0 ? rate / scale : NaN,
-    codec: fourCC(format, 16) || fourCC(header, 4),
+    codec: fourCC(format, 16) || fourCC(header, 4) || 'DIB',
   };
 }
 

@@ -1,4 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { basename } from 'node:path';
+import { BadInput } from '../host/errors.js';
+import { printable } from '../host/text.js';
 
 const windowSize = 16384;
 
@@ -9,9 +12,24 @@ export interface ByteFile {
   read(offset: number, length: number): Buffer;
 }
 
-/** Opens a file for the time of `work`. */
+/** A system error about a file (`ENOENT`, `EACCES`, …) as {@link BadInput}; anything else as it is. */
+export function unreadable(path: string, error: unknown): unknown {
+  if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return error;
+  const where = printable(basename(path));
+  return new BadInput({ where, expected: 'a file that can be read', got: String(error.code) }, { cause: error });
+}
+
+function openToRead(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+/** Opens a file for the time of `work`; one that cannot be opened is {@link BadInput}. */
 export function withByteFile<T>(path: string, work: (file: ByteFile) => T): T {
-  const descriptor = openSync(path, 'r');
+  const descriptor = openToRead(path);
   try {
     const { size } = fstatSync(descriptor);
     const load = (offset: number, length: number): Buffer => {

@@ -1,10 +1,11 @@
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { stringify } from 'csv-stringify/sync';
 import { BadInput } from '../host/errors.js';
 import { printable } from '../host/text.js';
+import { unreadable, withByteFile } from './byte_file.js';
 
 /** One row of a CSV file, cut down to the columns asked for. */
 export interface CsvRow<Column extends string> {
@@ -16,15 +17,15 @@ export interface CsvRow<Column extends string> {
 /** Longest row in characters; an unclosed quote would otherwise swallow the file. */
 const longestRow = 65536;
 
+const faults: Readonly<Record<string, string>> = {
+  CSV_QUOTE_NOT_CLOSED: 'a quote that is never closed',
+  CSV_MAX_RECORD_SIZE: 'a longer one, perhaps by a quote that is never closed',
+};
+
 /** The encoding by byte order mark, else by where the zero bytes of ASCII text stand. */
 function encodingOf(path: string): 'utf-8' | 'utf-16le' | 'utf-16be' {
-  const start = Buffer.alloc(2);
-  const file = openSync(path, 'r');
-  try {
-    if (readSync(file, start, 0, 2, 0) < 2) return 'utf-8';
-  } finally {
-    closeSync(file);
-  }
+  const start = withByteFile(path, (file) => file.read(0, 2));
+  if (start.length < 2) return 'utf-8';
   const [first, second] = start;
   if ((first === 0xff && second === 0xfe) || second === 0) return 'utf-16le';
   if ((first === 0xfe && second === 0xff) || first === 0) return 'utf-16be';
@@ -57,11 +58,11 @@ async function* rawRows(path: string): AsyncGenerator<RawRow> {
   try {
     for await (const row of text.pipe(parser)) yield row as RawRow;
   } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    const line = typeof error['lines'] === 'number' ? `, row ${error['lines']}` : '';
-    const got = error.code === 'CSV_QUOTE_NOT_CLOSED' ? 'a quote that is never closed' : printable(error.code);
+    if (!(error instanceof CsvError)) throw unreadable(path, error);
+    const row = parser.info.records + parser.info.empty_lines + 1;
+    const got = faults[error.code] ?? printable(error.code);
     throw new BadInput(
-      { where: `${basename(path)}${line}`, expected: `rows of at most ${longestRow} characters`, got },
+      { where: `${basename(path)}, row ${row}`, expected: `rows of at most ${longestRow} characters`, got },
       { cause: error },
     );
   } finally {

@@ -8,45 +8,48 @@ function fromHalf(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-function decode(count: number, value: (i: number) => number): Float32Array {
-  const values = new Float32Array(count);
-  for (let i = 0; i < count; i++) values[i] = value(i);
+function decodeHalf(stored: Uint16Array): Float32Array {
+  const values = new Float32Array(stored.length);
+  for (let i = 0; i < stored.length; i++) values[i] = fromHalf(stored[i] as number);
   return values;
 }
 
-/** Upper halves of float32, so widening is a shift of bits. */
-function fromBfloat16(view: DataView, count: number): Float32Array {
-  const bits = new Uint32Array(count);
-  for (let i = 0; i < count; i++) bits[i] = view.getUint16(2 * i, true) << 16;
+/** bfloat16 is the upper half of float32, so widening is a shift of bits. */
+function decodeBfloat16(stored: Uint16Array): Float32Array {
+  const bits = new Uint32Array(stored.length);
+  for (let i = 0; i < stored.length; i++) bits[i] = (stored[i] as number) << 16;
   return new Float32Array(bits.buffer);
 }
 
+/** The arguments of a typed array of `size` bytes a value over the same memory, or over a copy where it is not aligned. */
+function placed(bytes: Uint8Array, size: number): [ArrayBufferLike, number, number] {
+  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  return [aligned.buffer, aligned.byteOffset, bytes.byteLength / size];
+}
+
 /**
- * The values of a tensor stored little-endian (the order of every platform that Node supports well) as `dtype`, as float32,
- * which rounds F64, I32 and I64. For F32 the result may share the memory of `bytes`.
+ * The values of a tensor stored little-endian (the order of every platform that has an engine) as `dtype`, as float32, which
+ * rounds F64, I32 and I64. For F32 the result may share the memory of `bytes`.
  */
 export function toFloat32(dtype: string, bytes: Uint8Array): Float32Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const n = bytes.byteLength;
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes.byteOffset : 0;
   switch (dtype) {
     case 'F32':
-      return new Float32Array(bytes.byteOffset % 4 === 0 ? bytes.buffer : bytes.slice().buffer, aligned, n / 4);
+      return new Float32Array(...placed(bytes, 4));
     case 'F16':
-      return decode(n / 2, (i) => fromHalf(view.getUint16(2 * i, true)));
+      return decodeHalf(new Uint16Array(...placed(bytes, 2)));
     case 'BF16':
-      return fromBfloat16(view, n / 2);
+      return decodeBfloat16(new Uint16Array(...placed(bytes, 2)));
     case 'F64':
-      return decode(n / 8, (i) => view.getFloat64(8 * i, true));
+      return new Float32Array(new Float64Array(...placed(bytes, 8)));
     case 'I8':
-      return decode(n, (i) => view.getInt8(i));
+      return new Float32Array(new Int8Array(...placed(bytes, 1)));
     case 'U8':
     case 'BOOL':
-      return decode(n, (i) => view.getUint8(i));
+      return new Float32Array(bytes);
     case 'I32':
-      return decode(n / 4, (i) => view.getInt32(4 * i, true));
+      return new Float32Array(new Int32Array(...placed(bytes, 4)));
     case 'I64':
-      return decode(n / 8, (i) => Number(view.getBigInt64(8 * i, true)));
+      return Float32Array.from(new BigInt64Array(...placed(bytes, 8)), Number);
     default:
       throw new Error(`no such dtype in a safetensors file: ${dtype}`);
   }

@@ -35,34 +35,44 @@ const terminal: ProgressSink = (state) => {
   else process.stderr.write(`${text}\n`);
 };
 
-let sink: ProgressSink = terminal;
+let display = { sink: terminal, intervalMs: process.stderr.isTTY ? 200 : 5000 };
 
-/** Sends progress elsewhere (the notebook's output); returns a function that puts the former sink back. */
-export function setProgressSink(next: ProgressSink): () => void {
-  const former = sink;
-  sink = next;
+/**
+ * Sends progress elsewhere (the notebook's output), at most once in `intervalMs` for each piece of work; returns a function
+ * that puts the former sink back.
+ */
+export function setProgressSink(sink: ProgressSink, intervalMs = 500): () => void {
+  const former = display;
+  display = { sink, intervalMs };
   return () => {
-    sink = former;
+    display = former;
   };
 }
 
 /** Starts a piece of work of `total` units. */
 export function startProgress(label: string, total: number): Progress {
   const begun = monotonicMs();
-  const interval = process.stderr.isTTY ? 200 : 5000;
   let done = 0;
   let note = '';
   let shown = begun;
   const show = (finished: boolean): void => {
     const seconds = (monotonicMs() - begun) / 1000;
     const rate = seconds > 0 ? done / seconds : 0;
-    sink({ label, done, total, rate, secondsLeft: rate > 0 ? (total - done) / rate : Infinity, note, finished });
+    display.sink({
+      label,
+      done,
+      total,
+      rate,
+      secondsLeft: rate > 0 ? (total - done) / rate : Infinity,
+      note,
+      finished,
+    });
   };
   return {
     advance(units = 1, text = '') {
       done += units;
       note = text;
-      if (monotonicMs() - shown < interval) return;
+      if (monotonicMs() - shown < display.intervalMs) return;
       shown = monotonicMs();
       show(false);
     },

@@ -130,6 +130,13 @@ function makeBlock({ type, act, noskip, option }: BlockString, at: Position): Bl
   }
 }
 
+function checkStride(block: Block, where: string): void {
+  if (block.type !== 'uir' || block.stride === 1) return;
+  const { dw_kernel_size_start: start, dw_kernel_size_mid: mid, dw_kernel_size_end: end } = block;
+  if (start + mid + end > 0) return;
+  throw new BadInput({ where, expected: 'a depthwise convolution that can stride', got: 'none' });
+}
+
 /** The largest stride of a level against the image; timm dilates beyond it, which no MobileNetV5 does. */
 const outputStride = 32;
 
@@ -147,6 +154,7 @@ function decodeStages(config: MobileNetV5Config, stem_chs: number): Block[][] {
       const made = makeBlock(block, { in_chs, out_chs, stride, act: config.act });
       in_chs = out_chs;
       reduction *= stride;
+      checkStride(made, `${where}, block ${i}`);
       if ((stride === 1 || stride === 2) && reduction <= outputStride) return made;
       throw new BadInput({ where, expected: `strides of 1 or 2, ${outputStride} in all`, got: `${reduction}` });
     });

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { hasNativeOp, nativeOp } from '../engine/native_op.js';
 
 /** `tanh` is the approximation 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), `erf` the exact x·Φ(x). */
 export type GeluKind = 'tanh' | 'erf';
@@ -37,6 +38,20 @@ export function geluSlope(x: tf.Tensor, kind: GeluKind): tf.Tensor {
   });
 }
 
+/** lib/native/gelu_ops.cc, where the engine has it. */
+function hasFused(kind: GeluKind): boolean {
+  return kind === 'tanh' && hasNativeOp('NcoreGelu');
+}
+
+function forward(x: tf.Tensor, kind: GeluKind): tf.Tensor {
+  return hasFused(kind) ? (nativeOp('NcoreGelu', {}, [x], 1)[0] as tf.Tensor) : geluValue(x, kind);
+}
+
+function backward(dy: tf.Tensor, x: tf.Tensor, kind: GeluKind): tf.Tensor {
+  if (hasFused(kind)) return nativeOp('NcoreGeluGrad', {}, [dy, x], 1)[0] as tf.Tensor;
+  return tf.tidy(() => tf.mul(dy, geluSlope(x, kind)));
+}
+
 /**
  * Gaussian error linear unit (Hendrycks and Gimpel 2016, arXiv:1606.08415) of x of any shape; the caller owns the result.
  * Its gradient keeps x alone, where the tape of the composed formula would keep every step.
@@ -46,8 +61,8 @@ export function gelu<T extends tf.Tensor>(x: T, kind: GeluKind): T {
     const [input, save] = args as [tf.Tensor, tf.GradSaveFunc];
     save([input]);
     return {
-      value: geluValue(input, kind),
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.mul(dy, geluSlope(saved[0] as tf.Tensor, kind)),
+      value: forward(input, kind),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => backward(dy, saved[0] as tf.Tensor, kind),
     };
   })(x) as T;
 }

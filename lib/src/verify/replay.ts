@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
-import { isJsonObject, readJsonObject } from '../files/json.js';
+import { isJsonObject, readJsonObject, type JsonObject } from '../files/json.js';
 import { openSafetensors, type OpenTensorSource } from '../files/safetensors.js';
 import { BadInput } from '../host/errors.js';
 import { loadCheckpoint } from '../models/checkpoint.js';
@@ -67,21 +67,28 @@ const replaySiglip: Replay = (folder, name) => {
   }
 };
 
+/** The files of a case, each with its own fields of the configuration: those it lists and those that are there. */
+function caseFiles(folder: string, json: JsonObject): Map<string, JsonObject> {
+  const there = readdirSync(folder).filter((file) => /^case.*\.safetensors$/.test(file));
+  const files = new Map<string, JsonObject>(there.sort().map((file) => [file, {}]));
+  const listed = Array.isArray(json['cases']) ? (json['cases'] as unknown[]) : [];
+  for (const entry of listed.filter(isJsonObject)) files.set(String(entry['file']), entry);
+  return files;
+}
+
 const replayMobilenet: Replay = (folder, name) => {
   const path = join(folder, 'config.json');
   const json = readJsonObject(path);
   const params = loadCheckpoint(mobilenet.spec(mobilenetV5Config(json, path)), folder, mobilenet.mobilenetV5Anchor);
   try {
-    return (json['cases'] as unknown[]).map((entry, i) => {
-      const fields = isJsonObject(entry) ? entry : {};
-      const file = String(fields['file']);
-      return attempt(`${name}/${file}`, () => {
-        const config = mobilenetV5Config({ ...json, ...fields }, `${path}, case ${i}`);
+    return [...caseFiles(folder, json)].map(([file, fields]) =>
+      attempt(`${name}/${file}`, () => {
+        const config = mobilenetV5Config({ ...json, ...fields }, `${path}, case ${file}`);
         return compareForward(join(folder, file), `${name}/${file}`, 'input', (images, features) =>
           mobilenet.forward(params, images, config, { features }),
         );
-      });
-    });
+      }),
+    );
   } finally {
     disposeParams(params);
   }
@@ -102,9 +109,9 @@ const replayAdaptivePooling: Replay = (folder, name) => {
   return [attempt(`${name}/${file}`, () => withFile(join(folder, file), pooled))];
 };
 
-/** What can be replayed, by the folder that golden cases of the kind stand in. */
+/** What can be replayed, by kind. */
 export const replays: Readonly<Record<string, Replay>> = {
   siglip: replaySiglip,
   mobilenetv5: replayMobilenet,
-  preprocess: replayAdaptivePooling,
+  adaptive_avg_pool2d: replayAdaptivePooling,
 };

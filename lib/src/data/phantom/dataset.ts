@@ -1,8 +1,11 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { BadInput, Interrupted } from '../../host/errors.js';
+import { fileError } from '../../files/atomic.js';
+import { writeFolderAtomic } from '../../files/atomic_folder.js';
+import { yieldToEvents } from '../../host/abort.js';
+import { BadInput } from '../../host/errors.js';
 import { startProgress } from '../../host/progress.js';
 import type { ClipWork } from './clip_worker.js';
 import { phantomStudy } from './study.js';
@@ -51,21 +54,27 @@ function checkConfig({ studies, size, split }: PhantomConfig): void {
   check(train >= 0 && val >= 0 && train + val <= 1, 'split', 'shares of at most 1 together', `${train} and ${val}`);
 }
 
-/** What stands at `root`: nothing (or an empty folder), phantoms with this stamp or another, something else. */
-async function whatStandsAt(
-  root: string,
-): Promise<{ kind: 'nothing' | 'other' } | { kind: 'phantoms'; stamp: string }> {
-  const names = await readdir(root).catch((error: NodeJS.ErrnoException): string[] => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
-  if (names.includes(STAMP)) return { kind: 'phantoms', stamp: await readFile(join(root, STAMP), 'utf8') };
-  return { kind: names.length === 0 ? 'nothing' : 'other' };
+/**
+ * The stamp of the phantoms at `target`, null where there is nothing or an empty folder.
+ * @throws BadInput where something else stands that must not be replaced.
+ */
+async function whatStandsAt(target: string): Promise<string | null> {
+  try {
+    const names = await readdir(target);
+    if (names.includes(STAMP)) return await readFile(join(target, STAMP), 'utf8');
+    if (names.length === 0) return null;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw fileError(error, target, 'a folder to write to');
+  }
+  const expected = 'no folder, an empty one or one of phantoms';
+  throw new BadInput({ where: target, expected, got: 'other files', fix: 'choose another folder' });
 }
 
 /** Writes the clips in as many threads as there are processors, so that this one stays free. */
 async function writeClips(folder: string, config: PhantomConfig, signal: AbortSignal | undefined): Promise<void> {
   const { seed, size, studies } = config;
+  await yieldToEvents(signal);
   const progress = startProgress('phantoms', studies);
   const stride = Math.min(availableParallelism(), Math.ceil(studies / 8));
   const workers: Worker[] = [];
@@ -101,25 +110,14 @@ async function writeAll(folder: string, config: PhantomConfig, signal: AbortSign
   await writeFile(join(folder, 'README.txt'), README);
   await writeFile(join(folder, 'LICENSE'), LICENSE);
   await writeClips(videos, config, signal);
+  await yieldToEvents(signal);
   await writeFile(join(folder, STAMP), stampOf(config));
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw signal.reason instanceof Error ? signal.reason : new Interrupted();
-}
-
-/** Errors of the file system are the user's to mend: no permission, no space, a file in the place of a folder. */
-function explained(error: unknown, root: string): unknown {
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  if (code === undefined || syscall === undefined) return error;
-  const fix = 'choose another folder';
-  return new BadInput({ where: root, expected: 'a folder that can be written', got: code, fix }, { cause: error });
 }
 
 /**
  * Writes a data set of phantoms at `root` in the layout of EchoNet-Dynamic (`FileList.csv`, `VolumeTracings.csv`,
- * `Videos/*.avi`); the same config gives the same bytes. It is written beside `root` and renamed when whole; phantoms of
- * the same config that stand there already are kept, those of another are replaced.
+ * `Videos/*.avi`); the same config gives the same bytes. It appears when it is whole; phantoms of the same config that
+ * stand there already are kept, those of another are replaced.
  * @throws BadInput when `root` cannot be written or holds something else; the signal's reason once it is aborted.
  */
 export async function writePhantomDataset(
@@ -128,24 +126,18 @@ export async function writePhantomDataset(
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
   checkConfig(config);
-  throwIfAborted(signal);
   const target = resolve(root);
-  const partial = join(dirname(target), `.${basename(target)}.${process.pid}.partial`);
+  const stands = async (): Promise<boolean> => (await whatStandsAt(target)) === stampOf(config);
+  if (await stands()) return;
   try {
-    const present = await whatStandsAt(target);
-    if (present.kind === 'phantoms' && present.stamp === stampOf(config)) return;
-    if (present.kind === 'other') {
-      const expected = 'no folder, an empty one or one of phantoms';
-      throw new BadInput({ where: root, expected, got: 'other files', fix: 'choose another folder' });
-    }
-    await writeAll(partial, config, signal);
-    throwIfAborted(signal);
-    await rm(target, { recursive: true, force: true });
-    await rename(partial, target);
+    await writeFolderAtomic(target, async (folder) => {
+      await writeAll(folder, config, signal);
+      await whatStandsAt(target);
+      await rm(target, { recursive: true, force: true });
+    });
   } catch (error) {
-    // what went wrong first is what the user should read
-    await rm(partial, { recursive: true, force: true }).catch(() => undefined);
-    throwIfAborted(signal);
-    throw explained(error, root);
+    await yieldToEvents(signal);
+    // another process may have put the same phantoms there meanwhile
+    if (error instanceof BadInput || !(await stands())) throw error;
   }
 }

@@ -70,32 +70,34 @@ function beamTransmission(random: Random, beams: number): Float32Array {
   });
 }
 
-interface Pixel {
-  readonly at: Int32Array;
+/** For each pixel inside the sector: the sample before it and how far it lies from that, in samples and in beams. */
+interface ScanConversion {
+  readonly pixel: Int32Array;
   readonly sample: Int32Array;
   readonly alongBeam: Float32Array;
   readonly acrossBeams: Float32Array;
 }
 
-/** For every pixel inside the sector the sample above and left of it and how far it lies from that. */
-function scanConversion(probe: Probe, size: number, beams: number, depths: number, silent: number): Pixel {
+function scanConversion(probe: Probe, size: number, beams: number, depths: number, silent: number): ScanConversion {
   const mm = pixelMm(size);
-  const found: { at: number; sample: number; along: number; across: number }[] = [];
+  const pixel = new Int32Array(size * size);
+  const sample = new Int32Array(size * size);
+  const alongBeam = new Float32Array(size * size);
+  const acrossBeams = new Float32Array(size * size);
+  let count = 0;
   for (let at = 0; at < size * size; at++) {
     const x = ((at % size) + 0.5) * mm - probe.tipX;
     const y = (Math.floor(at / size) + 0.5) * mm - probe.tipY;
+    const depth = (Math.sqrt(x * x + y * y) / probe.reach) * (depths - 1);
     const beam = ((Math.atan2(x, y) - probe.steer) / (2 * probe.halfAngle) + 0.5) * (beams - 1);
-    const depth = (Math.hypot(x, y) / probe.reach) * (depths - 1);
     if (y <= 0 || beam < 0 || beam >= beams - 1 || depth >= depths - 2 * silent) continue;
-    const [i, j] = [Math.floor(beam), Math.floor(depth)];
-    found.push({ at, sample: i * depths + j, along: depth - j, across: beam - i });
+    pixel[count] = at;
+    sample[count] = Math.floor(beam) * depths + Math.floor(depth);
+    alongBeam[count] = depth - Math.floor(depth);
+    acrossBeams[count] = beam - Math.floor(beam);
+    count++;
   }
-  return {
-    at: Int32Array.from(found, (p) => p.at),
-    sample: Int32Array.from(found, (p) => p.sample),
-    alongBeam: Float32Array.from(found, (p) => p.along),
-    acrossBeams: Float32Array.from(found, (p) => p.across),
-  };
+  return { pixel: pixel.subarray(0, count), sample, alongBeam, acrossBeams };
 }
 
 /**
@@ -114,10 +116,11 @@ function stillParts(probe: Probe, random: Random, beams: number, depths: number,
   const step = probe.reach / (depths - 1);
   const from = random.integer(POOL_MASK);
   const pool = noisePool();
-  const table = (value: (beam: number, depth: number) => number): Float32Array =>
-    Float32Array.from({ length: beams * depths }, (_, at) =>
-      at % depths < depths - silent ? value(Math.floor(at / depths), at % depths) : 0,
-    );
+  const table = (value: (beam: number, depth: number) => number): Float32Array => {
+    const values = new Float32Array(beams * depths);
+    for (let i = 0; i < beams; i++) for (let j = 0; j < depths - silent; j++) values[i * depths + j] = value(i, j);
+    return values;
+  };
   const clutter = Float32Array.from({ length: depths }, (_, j) =>
     decibels(probe.clutter - (8.7 * j * step) / probe.clutterDepth),
   );
@@ -197,13 +200,13 @@ export function createScanner(probe: Probe, random: Random, size: number): Scann
 
   const convert = (): Uint8Array => {
     const grey = new Uint8Array(size * size);
-    for (let k = 0; k < pixels.at.length; k++) {
+    for (let k = 0; k < pixels.pixel.length; k++) {
       const s = pixels.sample[k] as number;
       const u = pixels.alongBeam[k] as number;
       const near = (1 - u) * (levels[s] as number) + u * (levels[s + 1] as number);
       const far = (1 - u) * (levels[s + depths] as number) + u * (levels[s + depths + 1] as number);
       const v = pixels.acrossBeams[k] as number;
-      grey[pixels.at[k] as number] = (1 - v) * near + v * far + 0.5;
+      grey[pixels.pixel[k] as number] = (1 - v) * near + v * far + 0.5;
     }
     return grey;
   };

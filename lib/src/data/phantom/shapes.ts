@@ -30,10 +30,10 @@ interface Ellipse {
 }
 
 function drawEllipse(random: Random, kind: ShapeKind): Ellipse {
-  const depth = 35 + 90 * random.uniform();
-  const long = kind === 'line' ? 15 + 30 * random.uniform() : 12 + 28 * random.uniform();
+  const depth = 50 + 75 * random.uniform();
+  const long = (kind === 'line' ? 15 : 12) + 0.3 * depth * random.uniform();
   return {
-    x: FIELD_MM / 2 + 0.45 * depth * (2 * random.uniform() - 1),
+    x: FIELD_MM / 2 + 0.4 * depth * (2 * random.uniform() - 1),
     y: depth,
     long,
     short: kind === 'line' ? 1.5 : long * (0.4 + 0.55 * random.uniform()),
@@ -41,12 +41,15 @@ function drawEllipse(random: Random, kind: ShapeKind): Ellipse {
   };
 }
 
-/** Scaled distance from the centre: 1 on the ellipse. */
-function distance({ x, y, long, short, angle }: Ellipse, px: number, py: number): number {
-  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-  const along = (px - x) * cos + (py - y) * sin;
-  const across = (py - y) * cos - (px - x) * sin;
-  return Math.hypot(along / long, across / short);
+/** Scaled distance from an ellipse's centre: 1 on the ellipse. */
+function distanceFrom({ x, y, long, short, angle }: Ellipse): (px: number, py: number) => number {
+  const cos = Math.cos(angle);
+  const sin = Math.sin(angle);
+  return (px, py) => {
+    const along = ((px - x) * cos + (py - y) * sin) / long;
+    const across = ((py - y) * cos - (px - x) * sin) / short;
+    return Math.sqrt(along * along + across * across);
+  };
 }
 
 /** Scatterer strength of a shape at a scaled distance, given that of the tissue around it. */
@@ -67,15 +70,16 @@ function fill(scanner: Scanner, random: Random, kind: ShapeKind, main: Ellipse):
   const { probe, angles, step, beams, depths } = scanner;
   const around = 0.25 + 0.4 * random.uniform();
   const dark = 0.03 + 0.12 * random.uniform();
-  const spots = Array.from({ length: random.integer(4) }, () => drawEllipse(random, 'mass'));
+  const spots = Array.from({ length: random.integer(4) }, () => distanceFrom(drawEllipse(random, 'mass')));
+  const distance = distanceFrom(main);
   const origin = random.integer(POOL_MASK);
   for (let i = 0, at = 0; i < beams; i++) {
     const [sin, cos] = [Math.sin(angles[i] as number), Math.cos(angles[i] as number)];
     for (let j = 0; j < depths; j++, at++) {
       const x = probe.tipX + j * step * sin;
       const y = probe.tipY + j * step * cos;
-      const shade = spots.reduce((level, spot) => (distance(spot, x, y) < 1 ? 0.6 * level : level), around);
-      scanner.strength[at] = strengthOf(kind, distance(main, x, y), shade, dark);
+      const shade = spots.reduce((level, spot) => (spot(x, y) < 1 ? 0.6 * level : level), around);
+      scanner.strength[at] = strengthOf(kind, distance(x, y), shade, dark);
       scanner.scatterer[at] = origin + at;
     }
   }

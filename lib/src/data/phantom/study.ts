@@ -54,7 +54,7 @@ function drawPlacement(random: Random, probe: Probe, wall: number, ventricle: Ve
   let most = -1;
   for (let attempt = 0; attempt < 12 && most < 0.99; attempt++) {
     const depth = wall + 5 + 12 * random.uniform() + 0.12 * ventricle.width;
-    const apexX = Math.min(FIELD_MM - 30, probe.tipX + 9 + 6 * random.normal());
+    const apexX = Math.min(FIELD_MM - 30, probe.tipX + 5 + 5 * random.normal());
     const tilt = 0.04 + 0.11 * random.normal();
     const candidate = { apexX, apexY: probe.tipY + depth, tilt };
     const share = visible(probe, candidate, ventricle);
@@ -67,6 +67,12 @@ function drawPlacement(random: Random, probe: Probe, wall: number, ventricle: Ve
 export function toField({ apexX, apexY, tilt }: Placement, a: number, b: number): Point {
   const [sin, cos] = [Math.sin(tilt), Math.cos(tilt)];
   return [apexX + a * sin + b * cos, apexY + a * cos - b * sin];
+}
+
+/** The place in the frame of the long axis of millimetres in the picture, the inverse of {@link toField}. */
+export function toHeart({ apexX, apexY, tilt }: Placement, x: number, y: number): readonly [a: number, b: number] {
+  const [sin, cos] = [Math.sin(tilt), Math.cos(tilt)];
+  return [(x - apexX) * sin + (y - apexY) * cos, (x - apexX) * cos - (y - apexY) * sin];
 }
 
 /** The study of a seed and a 0-based index, for square pictures of `size` pixels: always the same one. */

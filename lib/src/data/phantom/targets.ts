@@ -1,5 +1,5 @@
 import { CAP_ROWS, LATERAL_WALL, layerOf, LEFT_BLOOD, rowOf, ROWS, SEPTUM, VENTRICLE_ROWS } from './heart.js';
-import { heartAt, toPicture, ventricleAt, type PhantomStudy, type Point } from './study.js';
+import { heartAt, toHeart, toPicture, ventricleAt, type PhantomStudy, type Point } from './study.js';
 import { chord, DISCS } from './ventricle.js';
 import { pixelMm } from './view.js';
 
@@ -18,14 +18,11 @@ function labelOf(row: number, layer: number): number {
 /** The label map of frame t on `grid` × `grid` cells over the whole picture, `[grid·grid]`, each cell's label that of its centre. */
 export function phantomMasks(study: PhantomStudy, t: number, grid: number): Uint8Array {
   const heart = heartAt(study, t);
-  const { apexX, apexY, tilt } = study.placement;
-  const [sin, cos] = [Math.sin(tilt), Math.cos(tilt)];
   const mm = pixelMm(grid);
   return Uint8Array.from({ length: grid * grid }, (_, at) => {
-    const x = ((at % grid) + 0.5) * mm - apexX;
-    const y = (Math.floor(at / grid) + 0.5) * mm - apexY;
-    const row = rowOf(heart, x * sin + y * cos);
-    return row < 0 || row >= ROWS ? BACKGROUND : labelOf(row, layerOf(heart.borders, row, x * cos - y * sin));
+    const [a, b] = toHeart(study.placement, ((at % grid) + 0.5) * mm, (Math.floor(at / grid) + 0.5) * mm);
+    const row = rowOf(heart, a);
+    return row < 0 || row >= ROWS ? BACKGROUND : labelOf(row, layerOf(heart.borders, row, b));
   });
 }
 

@@ -77,27 +77,7 @@ export interface ReportFigure {
   file: string;
 }
 export interface ReservoirBody {
-  engine: {
-    name: 'tensorflow' | 'wasm' | 'cpu';
-    /**
-     * Of TensorFlow, or of the backend.
-     */
-    version: string | null;
-    device: string;
-    gpu: {
-      name: string;
-      memory_MB: number | null;
-    } | null;
-    threads: number | null;
-    instruction_set: string | null;
-    /**
-     * Better engines, and why they were not taken.
-     */
-    not_taken: {
-      engine: string;
-      reason: string;
-    }[];
-  };
+  engine: EngineReport;
   setup: {
     seconds: number;
     steps: {
@@ -137,11 +117,48 @@ export interface ReservoirBody {
   platform: {
     os: string;
     arch: string;
-    node: string;
-    cpu: string;
-    cores: number;
-    memory_MB: number;
     disk_free_MB: number;
+  };
+}
+/**
+ * As engine/describe gives it.
+ */
+export interface EngineReport {
+  engine: 'tensorflow' | 'wasm' | 'cpu';
+  canTrain: boolean;
+  /**
+   * Version of TensorFlow.js.
+   */
+  tfjs: string;
+  /**
+   * Version of the TensorFlow behind the native engine.
+   */
+  tensorflow: string | null;
+  device: 'gpu' | 'cpu';
+  gpus: {
+    name: string;
+    memoryMB: number;
+    driver: string;
+  }[];
+  processor: {
+    model: string;
+    threads: number;
+    instructions: string[];
+  };
+  memoryMB: number;
+  node: string;
+  platform: string;
+  graphFunctions: boolean;
+  fusedKernels: boolean;
+  /**
+   * Better engines, and why they were not taken.
+   */
+  notTaken: {
+    engine: string;
+    reason: string;
+  }[];
+  environment: {
+    [k: string]: string;
   };
 }
 export interface ModelCost {
@@ -251,15 +268,20 @@ export interface SplitCounts {
   excluded: number;
 }
 export interface ImagePreprocessing {
-  image_size: number;
+  height: number;
+  width: number;
+  resample: 'bilinear' | 'bicubic';
+  rescale_factor: number;
   /**
-   * Values of black and white.
-   *
-   * @minItems 2
-   * @maxItems 2
+   * @minItems 3
+   * @maxItems 3
    */
-  range: number[];
-  resize: string;
+  mean: number[];
+  /**
+   * @minItems 3
+   * @maxItems 3
+   */
+  std: number[];
 }
 export interface ActiveBody {
   /**
@@ -359,13 +381,34 @@ export interface TrainingRun {
   steps: number;
   seconds: number;
   /**
-   * Losses, weights and learning rate by step.
+   * Losses, weights and learning rate by optimizer step.
    */
   history: HistoryEntry[];
+  validation: ValidationEntry[];
 }
 export interface HistoryEntry {
   step: number;
-  [k: string]: number | null;
+  stage: string;
+  samples: number;
+  labelled: number;
+  feature: number | null;
+  task: number | null;
+  total: number | null;
+  featureWeight: number | null;
+  taskWeight: number | null;
+  rate: number | null;
+  gradientNorm: number | null;
+}
+export interface ValidationEntry {
+  step: number;
+  task: number | null;
+  /**
+   * Of EDV (mL), ESV (mL), EF (%).
+   *
+   * @minItems 3
+   * @maxItems 3
+   */
+  mae: (number | null)[];
 }
 /**
  * A statistic and its interval; null where not defined.

@@ -1,4 +1,4 @@
-// The loops of the normalisation kernels over rows of C floats. They are compiled apart, for this very processor and with
+// The loops of the fused kernels, mostly over rows of C floats. They are compiled apart, for this very processor and with
 // relaxed floating-point rules, which let the compiler vectorise the sums.
 #pragma once
 
@@ -27,5 +27,11 @@ void LayerNormForward(RowRange rows, float epsilon, const float *x, const float 
 // dx, and (unless null) the rows' shares of dweight and dbias, added to them.
 void LayerNormBackward(RowRange rows, const float *dy, const float *x, const float *weight, const float *mean,
                        const float *r, float *dx, float *dweight, float *dbias);
+
+// The tanh GELU of the values [first, last); y may be x.
+void GeluForward(int64_t first, int64_t last, const float *x, float *y);
+
+// dx = dy·GELU'(x); dx may be dy.
+void GeluBackward(int64_t first, int64_t last, const float *dy, const float *x, float *dx);
 
 }  // namespace ncore

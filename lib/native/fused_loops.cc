@@ -1,4 +1,4 @@
-#include "norm_loops.h"
+#include "fused_loops.h"
 
 #include <algorithm>
 #include <cmath>
@@ -140,6 +140,14 @@ void LayerNormBackward(RowRange rows, const float *dy, const float *x, const flo
   const auto backward = dweight ? (dbias ? LayerBackward<true, true> : LayerBackward<true, false>)
                                 : (dbias ? LayerBackward<false, true> : LayerBackward<false, false>);
   backward(rows, dy, x, weight, mean, r, dx, dweight, dbias);
+}
+
+void GeluForward(int64_t first, int64_t last, const float *x, float *y) {
+  for (int64_t i = first; i < last; i++) y[i] = x[i] * Gate(x[i]);
+}
+
+void GeluBackward(int64_t first, int64_t last, const float *dy, const float *x, float *dx) {
+  for (int64_t i = first; i < last; i++) dx[i] = dy[i] * GeluSlope(x[i]);
 }
 
 }  // namespace ncore

@@ -1,0 +1,155 @@
+import { escapeHtml } from '../host/html.js';
+import type { JsonObject } from './kernel_port.js';
+import type { ValueWidget, Widget } from './widget.js';
+import {
+  checkbox,
+  dropdown,
+  floatLogSlider,
+  floatSlider,
+  floatText,
+  hBox,
+  html,
+  intSlider,
+  intText,
+  text,
+  vBox,
+  type Described,
+} from './widgets.js';
+
+type Scalar = string | number | boolean | null;
+
+/** The part of JSON Schema that a form shows; what it does not know (lists, unions, constants) it leaves out. */
+export interface FormSchema {
+  readonly $ref?: string;
+  readonly $defs?: { readonly [name: string]: FormSchema };
+  readonly type?: string | readonly string[];
+  readonly title?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly enum?: readonly Scalar[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly multipleOf?: number;
+  readonly properties?: { readonly [name: string]: FormSchema };
+}
+
+export interface FormOptions {
+  /** Only these properties of the top level, in this order; by default all. */
+  readonly only?: readonly string[];
+  /** Called after a field was written, with its dotted path. */
+  readonly onChange?: (path: string, value: unknown) => void;
+}
+
+type Values = Record<string, unknown>;
+type Write = (value: unknown) => void;
+type Context = { readonly root: FormSchema; readonly onChange: (path: string, value: unknown) => void };
+
+/** A range this wide is chosen on a logarithmic scale (learning rates). */
+const logarithmicRatio = 1000;
+const fieldLayout: JsonObject = { width: '440px' };
+
+/** A schema in place of its local reference (`#/$defs/name`); what stands beside the reference (title, default) wins. */
+function resolve(schema: FormSchema, root: FormSchema): FormSchema {
+  const name = /^#\/\$defs\/(.+)$/.exec(schema.$ref ?? '')?.[1];
+  const target = name === undefined ? undefined : root.$defs?.[name];
+  return target === undefined ? schema : { ...resolve(target, root), ...schema };
+}
+
+/** The number nearest to `value` that the schema allows; the sliders' binary fractions are rounded to six digits. */
+function allowedNumber(value: number, { type, minimum = -Infinity, maximum = Infinity }: FormSchema): number {
+  const rounded = type === 'integer' ? Math.round(value) : Number(value.toPrecision(6));
+  return Math.min(maximum, Math.max(minimum, rounded));
+}
+
+function numberWidget(schema: FormSchema, value: number, label: Described): ValueWidget<number> {
+  const { minimum: min, maximum: max, multipleOf } = schema;
+  const integer = schema.type === 'integer';
+  if (min === undefined || max === undefined) return (integer ? intText : floatText)({ value, ...label });
+  if (!integer && min > 0 && max / min >= logarithmicRatio) return floatLogSlider({ value, min, max, ...label });
+  const step = multipleOf === undefined ? {} : { step: multipleOf };
+  return (integer ? intSlider : floatSlider)({ value, min, max, ...step, ...label });
+}
+
+function boundNumber(schema: FormSchema, value: unknown, label: Described, write: Write): Widget {
+  const start = typeof value === 'number' ? value : (schema.minimum ?? 0);
+  const widget = numberWidget(schema, start, label);
+  widget.observe((chosen) => {
+    const allowed = allowedNumber(chosen, schema);
+    if (allowed !== chosen) widget.value = allowed;
+    write(allowed);
+  });
+  return widget;
+}
+
+function bound<T>(widget: ValueWidget<T>, write: Write): Widget {
+  widget.observe(write);
+  return widget;
+}
+
+/** The input of one scalar property; undefined for a schema that a form cannot show. */
+function inputOf(schema: FormSchema, value: unknown, label: Described, write: Write): Widget | undefined {
+  if (schema.enum !== undefined) {
+    const known = schema.enum.includes(value as Scalar) ? { value: value as Scalar } : {};
+    return bound(dropdown({ options: schema.enum, ...known, ...label }), write);
+  }
+  switch (schema.type) {
+    case 'boolean':
+      return bound(checkbox({ value: value === true, ...label }), write);
+    case 'string':
+      return bound(text({ value: typeof value === 'string' ? value : '', ...label }), write);
+    case 'integer':
+    case 'number':
+      return boundNumber(schema, value, label, write);
+    default:
+      return undefined;
+  }
+}
+
+function help(description: string): Widget {
+  return html(`<span style="color:#666;font-size:12px">${escapeHtml(description)}</span>`);
+}
+
+function scalarField(schema: FormSchema, path: readonly string[], values: Values, context: Context): Widget[] {
+  const name = path.at(-1) as string;
+  const label = { description: schema.title ?? name, tooltip: schema.description ?? name, layout: fieldLayout };
+  const widget = inputOf(schema, values[name], label, (value) => {
+    values[name] = value;
+    context.onChange(path.join('.'), value);
+  });
+  if (widget === undefined) return [];
+  return [schema.description === undefined ? widget : hBox([widget, help(schema.description)])];
+}
+
+function group(schema: FormSchema, path: readonly string[], values: Values, context: Context): Widget[] {
+  const fields = fieldsOf(schema, Object.keys(schema.properties ?? {}), path, values, context);
+  if (fields.length === 0) return [];
+  return [html(`<b>${escapeHtml(schema.title ?? path.join('.'))}</b>`), ...fields];
+}
+
+function fieldsOf(
+  schema: FormSchema,
+  names: readonly string[],
+  path: readonly string[],
+  values: Values,
+  context: Context,
+): Widget[] {
+  return names.flatMap((name) => {
+    const property = resolve(schema.properties?.[name] ?? {}, context.root);
+    if (values[name] === undefined && property.default !== undefined) values[name] = structuredClone(property.default);
+    if (property.properties === undefined) return scalarField(property, [...path, name], values, context);
+    const nested = (values[name] ??= {}) as Values;
+    return group(property, [...path, name], nested, context);
+  });
+}
+
+/**
+ * A form for an object that a JSON schema describes: sliders where a number has both bounds (logarithmic for wide ranges),
+ * choices for `enum`, groups for nested objects. Absent values are filled with the schema's defaults at once; each choice
+ * is written into `values`. Nobody needs to answer: without a front end the values stay.
+ */
+export function schemaForm(schema: FormSchema, values: object, options: FormOptions = {}): Widget {
+  const context = { root: schema, onChange: options.onChange ?? (() => undefined) };
+  const names = options.only ?? Object.keys(schema.properties ?? {});
+  const heading = schema.title === undefined ? [] : [html(`<b>${escapeHtml(schema.title)}</b>`)];
+  return vBox([...heading, ...fieldsOf(schema, names, [], values as Values, context)]);
+}
