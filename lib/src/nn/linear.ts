@@ -37,10 +37,15 @@ export function matMulLeaf(x: tf.Tensor2D, leaf: Leaf, dropoutKey?: DropoutKey):
   }
 }
 
-/** A bias as the tensor it is; LoRA never adapts one. */
+/** A parameter that is no matrix of a product (a table, a probe) as the tensor it is; LoRA never adapts one. */
+export function denseValue<T extends tf.Tensor>(leaf: Leaf): T {
+  if (leaf.kind !== 'dense') throw new Error(`expected a dense parameter, got a ${leaf.kind} leaf`);
+  return leaf.value as T;
+}
+
+/** A bias or norm weight as the tensor it is. */
 export function vector(leaf: Leaf): tf.Tensor1D {
-  if (leaf.kind !== 'dense') throw new Error(`expected a dense vector, got a ${leaf.kind} leaf`);
-  return leaf.value as tf.Tensor1D;
+  return denseValue<tf.Tensor1D>(leaf);
 }
 
 /** y = x Wᵀ + b over the last axis; x `[…, in]`, weight `[out, in]`, result `[…, out]`, owned by the caller. */

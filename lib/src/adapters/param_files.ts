@@ -1,0 +1,22 @@
+import { float32Data, writeSafetensors, type TensorData } from '../files/safetensors.js';
+import { toFile } from '../tree/layout.js';
+import { flattenParams } from '../tree/params.js';
+import { flattenSpec, type Params, type Spec } from '../tree/spec.js';
+
+/** The dense leaves of a tree under their paths, in the layout of the checkpoint. */
+export function paramEntries(params: Params, spec: Spec): Map<string, TensorData> {
+  const specs = flattenSpec(spec);
+  const entries = new Map<string, TensorData>();
+  for (const [path, leaf] of flattenParams(params)) {
+    const { shape, layout } = specs.get(path) ?? {};
+    if (shape === undefined || layout === undefined) throw new Error(`${path} is not in the spec`);
+    if (leaf.kind !== 'dense') throw new Error(`${path} is a ${leaf.kind} leaf; merge it first`);
+    entries.set(path, float32Data(toFile(leaf.value, layout), shape));
+  }
+  return entries;
+}
+
+/** Writes a tree without adapters as a checkpoint that `load` reads again. */
+export async function saveParams(path: string, params: Params, spec: Spec): Promise<void> {
+  await writeSafetensors(path, paramEntries(params, spec), { format: 'pt' });
+}

@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { sha256File } from './files/hash.js';
+import { readJsonObject, type JsonObject } from './files/json.js';
+import { projectPath } from './host/places.js';
+import type { Experiment } from './schema/generated/experiment.js';
+import type { ReservoirBody } from './schema/generated/reports.js';
+import { locateWeights, weightBytes, weightFiles, weightsHash } from './weights.js';
+
+export type Artifact = ReservoirBody['artifacts'][number];
+
+function textOf(manifest: JsonObject, name: string): string | null {
+  const value = manifest[name];
+  return typeof value === 'string' ? value : null;
+}
+
+/** Whether every file that a manifest names is there with its sha256. */
+function matches(folder: string, manifest: JsonObject): boolean {
+  const hashes = (manifest['sha256'] ?? {}) as Record<string, string>;
+  return Object.entries(hashes).every(([file, hash]) => {
+    const path = join(folder, file);
+    return existsSync(path) && sha256File(path) === hash;
+  });
+}
+
+/** The weights of a role: their licence by their manifest, their size and hash by their files. */
+function weightsArtifact(role: string, name: string, seed: number): Artifact {
+  const place = locateWeights(name);
+  const common = { name, kind: 'model', role, terms_url: null, accepted: null } as const;
+  if (place.kind === 'random') {
+    const sha256 = weightsHash(place, seed);
+    const note = 'random weights of a configuration; results mean nothing';
+    return { ...common, status: 'present', licence: 'Apache-2.0', bytes: null, sha256, note };
+  }
+  const files = weightFiles(place.folder);
+  const path = join(place.folder, 'manifest.json');
+  const manifest = existsSync(path) ? readJsonObject(path) : {};
+  const status = files.length === 0 ? 'missing' : matches(place.folder, manifest) ? 'present' : 'mismatch';
+  return {
+    ...common,
+    status,
+    licence: textOf(manifest, 'licence') ?? "the provider's terms",
+    bytes: weightBytes(place.folder),
+    sha256: files.length === 1 ? sha256File(files[0] as string) : weightsHash(place, seed),
+    ...(textOf(manifest, 'origin') === null ? {} : { note: textOf(manifest, 'origin') as string }),
+  };
+}
+
+/** A data set's manifest (Croissant), by the name in `data.dataset`. */
+export function datasetManifest(name: string): { readonly licence: string; readonly terms: string | null } {
+  const manifest = readJsonObject(projectPath('data-manifests', 'datasets', `${name}.json`));
+  return { licence: textOf(manifest, 'license') ?? 'unknown', terms: textOf(manifest, 'usageInfo') };
+}
+
+function datasetArtifact({ data }: Experiment): Artifact {
+  const { licence, terms } = datasetManifest(data.dataset);
+  return {
+    name: data.dataset,
+    kind: 'dataset',
+    role: 'studies',
+    status: data.root !== null && !existsSync(data.root) ? 'missing' : 'present',
+    licence,
+    terms_url: terms,
+    accepted: null,
+    bytes: null,
+    sha256: null,
+    ...(data.root === null ? { note: 'made on this machine from its seed' } : {}),
+  };
+}
+
+/** The weights and the data set of an experiment with licence, presence and hash. */
+export function gatherArtifacts(experiment: Experiment): Artifact[] {
+  const { teacher, student, seed } = experiment;
+  return [
+    weightsArtifact('teacher', teacher.weights, seed),
+    weightsArtifact('student base', student.weights, seed),
+    datasetArtifact(experiment),
+  ];
+}

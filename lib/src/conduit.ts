@@ -1,0 +1,257 @@
+import type * as tf from '@tensorflow/tfjs';
+import { datasetManifest } from './artifacts.js';
+import { bytesAt, planBridges, type PlannedBridge } from './bridges.js';
+import { studiesCsv } from './data/dataset.js';
+import { extractFrames } from './data/frames.js';
+import { preprocess } from './data/preprocess.js';
+import type { StudySet } from './data/study.js';
+import { compile } from './engine/compile.js';
+import { describeEngine } from './engine/describe.js';
+import { memory } from './engine/memory.js';
+import { openEngine } from './engine/open.js';
+import { writeFileAtomic } from './files/atomic.js';
+import { readJson } from './files/json.js';
+import { formatSeconds, monotonicMs } from './host/clock.js';
+import { projectPath } from './host/places.js';
+import { kernelPort } from './jupyter/kernel.js';
+import { schemaForm, type FormSchema } from './jupyter/widgets_form.js';
+import * as siglip from './models/siglip_vision.js';
+import { add, finishPhase, hasReport, saveExperiment, startPhase, type Phase, type Section } from './phase.js';
+import { bridgesFigure } from './report/figures/bridges.js';
+import { frameMontage } from './report/figures/montage.js';
+import { bridgesTable } from './report/result_tables.js';
+import { table } from './report/table.js';
+import { runReservoir } from './reservoir.js';
+import { currentRun, runPath, type Run } from './run_folder.js';
+import type { Experiment } from './schema/generated/experiment.js';
+import type { ConduitBody } from './schema/generated/reports.js';
+import { validate } from './schema/validate.js';
+import { buildStudent } from './student_model.js';
+import { openStudies } from './studies.js';
+import { preprocessingOf, studentImages } from './training_data.js';
+import { disposeParams } from './tree/params.js';
+import { openStudentBase, openTeacher } from './weights.js';
+
+/** Conduit under way: the data set is read once. */
+export interface Conduit extends Phase<'conduit'> {
+  set: StudySet | undefined;
+}
+
+/** Begins Conduit in a run, by default the current one; Reservoir runs first with defaults where it has not. */
+export async function start(run: Run = currentRun()): Promise<Conduit> {
+  await openEngine();
+  await runReservoir(run);
+  return { ...startPhase('conduit', run), set: undefined };
+}
+
+/** The hyper-parameters as widgets that write into the phase's configuration; nothing happens outside a kernel. */
+export function form({ experiment }: Conduit): void {
+  if (kernelPort() === undefined) return;
+  const path = projectPath('data-manifests', 'schemas', 'experiment.schema.json');
+  const schema = readJson(path) as FormSchema;
+  await Promise.resolve(
+    schemaForm(schema, experiment, { only: ['seed', 'adapter', 'training', 'analysis'] }).display(),
+  );
+}
+
+/** Reads the data set: counts by split and what is left out, with reasons; writes `studies.csv`. */
+export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Section> {
+  const set = await openStudies(phase.experiment, signal);
+  phase.set = set;
+  await writeFileAtomic(runPath(phase.run, 'studies.csv'), studiesCsv(set));
+  const { licence, terms } = datasetManifest(set.dataset);
+  const phantom = set.dataset === 'phantom';
+  const counts: ConduitBody['counts'] = {};
+  for (const { split, usable } of set.verdicts) {
+    const count = (counts[split ?? 'none'] ??= { usable: 0, excluded: 0 });
+    if (usable) count.usable += 1;
+    else count.excluded += 1;
+  }
+  const excluded = set.verdicts
+    .filter(({ usable }) => !usable)
+    .map(({ id, view, split, reasons }) => ({ study: id, view, split: split ?? 'none', reasons: [...reasons] }));
+  phase.body.dataset = { name: set.dataset, licence, restricted: !phantom, phantom };
+  phase.body.counts = counts;
+  phase.body.excluded = excluded;
+  const rows = set.studies.map(({ id, view, split, edFrame, esFrame, EDV, ESV, EF }) => ({
+    ...{ study: id, view, split, edFrame, esFrame },
+    ...{ EDV, ESV, EF },
+  }));
+  const used = (split: string): number => set.studies.filter((study) => study.split === split).length;
+  const overview = Object.entries(counts).map(([split, count]) => ({ split, ...count, used: used(split) }));
+  const reasons = excluded.map((study) => ({ ...study, reasons: study.reasons.join('; ') }));
+  return add(phase, {
+    tables: [
+      table('splits', 'Studies by split', overview),
+      ...(reasons.length > 0 ? [table('excluded', 'Left out, with reasons', reasons)] : []),
+      ...(phantom ? [table('studies', 'Usable studies', rows)] : []),
+    ],
+    notes: terms === null ? [] : [`${set.dataset} is used under its provider's terms: ${terms}`],
+  });
+}
+
+function readSet(phase: Conduit): StudySet {
+  if (phase.set === undefined) throw new Error('the studies have not been read yet: run studies(phase) first');
+  return phase.set;
+}
+
+/** ED and ES frames of the first studies, decoded just now, as pictures. */
+export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Section> {
+  const chosen = readSet(phase).studies.slice(0, 6);
+  const pairs = [];
+  const decoders = new Set<string>();
+  for (const study of chosen) {
+    const { ED, ES, decoder } = await extractFrames(study, { signal });
+    decoders.add(decoder);
+    const caption = `EDV ${study.EDV.toFixed(0)} mL, ESV ${study.ESV.toFixed(0)} mL, EF ${study.EF.toFixed(0)} %`;
+    pairs.push({ study: study.id, ED, ES, caption });
+  }
+  const { teacher, student } = phase.experiment;
+  phase.body.preprocessing = {
+    teacher: teacher.preprocessing,
+    student: student.preprocessing,
+    augmentation: [],
+  };
+  return add(phase, {
+    figures: [frameMontage(pairs, 'End-diastolic and end-systolic frames', { notes: phase.stamps })],
+    notes: [`Decoded by ${[...decoders].join(' and ')}: only the frames that are needed.`],
+  });
+}
+
+function plan(experiment: Experiment): PlannedBridge[] {
+  const teacher = openTeacher(experiment.teacher.weights, experiment.seed);
+  const student = openStudentBase(experiment.student.weights, experiment.seed);
+  disposeParams(teacher.params);
+  disposeParams(student.params);
+  return planBridges(experiment, teacher.config, student.config);
+}
+
+/** Every bridge with the shapes on both sides, its projector, and the bytes a frame takes on several grids. */
+export async function bridges(phase: Conduit): Promise<Section> {
+  const planned = plan(phase.experiment);
+  const body: ConduitBody['bridges'] = planned.map((bridge) => {
+    const { config, shapes, projector, parameters } = bridge;
+    const grids = [...new Set([1, 2, 4, 7, 14, 16, config.grid])].filter((grid) => grid <= (shapes.teacher[0] ?? 0));
+    return {
+      teacher: config.teacher,
+      student: config.student,
+      grid: [config.grid, config.grid],
+      shapes,
+      projector: projector.type,
+      parameters,
+      bytes: bytesAt(bridge, config.grid),
+      bytes_by_grid: grids.sort((a, b) => a - b).map((grid) => ({ grid: [grid, grid], bytes: bytesAt(bridge, grid) })),
+    };
+  });
+  phase.body.bridges = body;
+  const byGrid = body.flatMap(({ teacher, student, bytes_by_grid = [] }) =>
+    bytes_by_grid.map(({ grid, bytes }) => ({ bridge: `${teacher} → ${student}`, grid: grid.join('×'), bytes })),
+  );
+  return add(phase, {
+    tables: [bridgesTable(body), table('grids', 'Bytes a frame by pooling grid', byGrid)],
+    figures: [bridgesFigure(body, phase.stamps)],
+  });
+}
+
+/** Seconds of one call after a first one that compiles. */
+async function secondsOf(call: () => Promise<void>): Promise<number> {
+  await call();
+  const begun = monotonicMs();
+  await call();
+  return (monotonicMs() - begun) / 1000;
+}
+
+async function dispose(tensors: readonly tf.Tensor[]): Promise<void> {
+  await tensors[0]?.data();
+  tensors.forEach((tensor) => tensor.dispose());
+}
+
+/** Seconds that the teacher takes for a frame, measured on one. */
+async function teacherSeconds({ experiment }: Conduit, set: StudySet): Promise<number> {
+  const { params, config } = openTeacher(experiment.teacher.weights, experiment.seed);
+  const features = ['last_hidden_state'];
+  const forward = compile((images: tf.Tensor4D) =>
+    Object.values(siglip.forward(params, images, config, { features, interpolatePosEncoding: true })),
+  );
+  const { ED } = await extractFrames(set.studies[0] as StudySet['studies'][number]);
+  const images = preprocess([ED], preprocessingOf(experiment.teacher.preprocessing));
+  const seconds = await secondsOf(() => dispose(forward(images)));
+  images.dispose();
+  forward.dispose();
+  disposeParams(params);
+  return seconds;
+}
+
+/** Seconds of the student's forward pass over a micro-batch, measured. */
+async function studentSeconds({ experiment }: Conduit, set: StudySet): Promise<number> {
+  const model = buildStudent(experiment, []);
+  const study = set.studies[0] as StudySet['studies'][number];
+  const loaded = [{ study, frames: await extractFrames(study) }];
+  const images = studentImages(loaded, preprocessingOf(experiment.student.preprocessing));
+  const { ED, ES } = images(new Array<number>(experiment.training.batch_size).fill(0));
+  const forward = compile((a: tf.Tensor4D, b: tf.Tensor4D) => [model.forward({ ED: a, ES: b }).targets]);
+  const seconds = await secondsOf(() => dispose(forward(ED, ES)));
+  ED.dispose();
+  ES.dispose();
+  forward.dispose();
+  model.dispose();
+  return seconds;
+}
+
+/** A training pass over a forward one: forward, the gradient of the inputs and that of the adapters. */
+const trainingFactor = 3;
+
+/** Device, precision, and what the run will take in time, memory and disk, before anything long starts. */
+export async function estimates(phase: Conduit): Promise<Section> {
+  const { experiment } = phase;
+  const set = readSet(phase);
+  const { training } = experiment;
+  const engine = await describeEngine();
+  const idle = memory().rssMB;
+  const perFrame = await teacherSeconds(phase, set);
+  const perPass = await studentSeconds(phase, set);
+  const working = memory().peakRssMB;
+  const trained = set.studies.filter(({ split }) => split === 'TRAIN').length;
+  const featureSeconds = 2 * trained * perFrame;
+  const passes = training.steps * training.accumulation_steps * (training.baseline ? 2 : 1);
+  const trainSeconds = passes * perPass * trainingFactor;
+  const bytes = plan(experiment).reduce((sum, bridge) => sum + bytesAt(bridge, bridge.config.grid), 0);
+  const pixels = experiment.student.preprocessing.height * experiment.student.preprocessing.width;
+  const estimate = {
+    seconds: featureSeconds + trainSeconds,
+    memory_MB: idle + trainingFactor * (working - idle) + (2 * set.studies.length * pixels) / 1e6,
+    disk_MB: (2 * trained * bytes) / 1e6,
+  };
+  const reason = `all weights fit in ${Math.round(memory().freeMB)} MB of free memory at full precision`;
+  phase.body.device = engine.device;
+  phase.body.precision = { chosen: 'fp32', reason };
+  phase.body.estimates = estimate;
+  const rows = [
+    { what: 'device', value: `${engine.device}, ${engine.processor.threads} threads` },
+    { what: 'precision', value: `fp32: ${reason}` },
+    { what: 'teacher features', value: `${formatSeconds(featureSeconds)} for ${2 * trained} frames` },
+    { what: 'training', value: `${formatSeconds(trainSeconds)} for ${passes} passes` },
+    { what: 'memory', value: `${Math.round(estimate.memory_MB)} MB` },
+    { what: 'disk', value: `${Math.round(estimate.disk_MB)} MB of cached features` },
+  ];
+  const note = `Measured on one frame and one micro-batch; a training pass counts as ${trainingFactor} forward passes.`;
+  return add(phase, { tables: [table('estimates', 'Device, precision, estimates', rows)], notes: [note] });
+}
+
+/** Checks the configuration as it stands, writes `experiment.json` and `conduit.report.json`. */
+export async function finish(phase: Conduit): Promise<Section> {
+  validate('experiment', phase.experiment, 'the configuration');
+  await saveExperiment(phase);
+  return finishPhase(phase, 'Conduit: studies, frames, bridges, estimates');
+}
+
+/** The whole phase without a notebook. */
+export async function runConduit(run: Run, signal?: AbortSignal): Promise<void> {
+  if (hasReport(run, 'conduit')) return;
+  const phase = await start(run);
+  await studies(phase, signal);
+  await frames(phase, signal);
+  await bridges(phase);
+  await estimates(phase);
+  await finish(phase);
+}

@@ -1,0 +1,37 @@
+import { BadInput } from '../host/errors.js';
+import { printable } from '../host/text.js';
+import { toCsv } from '../files/csv.js';
+import { readEchoNetDynamic, type ReadOptions } from './echonet_dynamic.js';
+import type { StudySet } from './study.js';
+
+/** Data sets that can be read. */
+export const datasetNames = ['phantom', 'echonet-dynamic'] as const;
+export type DatasetName = (typeof datasetNames)[number];
+
+/** A data set's name as given by a user; an unknown one is {@link BadInput}. */
+export function parseDatasetName(name: string): DatasetName {
+  const known = datasetNames.find((candidate) => candidate === name);
+  if (known !== undefined) return known;
+  throw new BadInput({ where: '--dataset', expected: datasetNames.join(' or '), got: printable(name) });
+}
+
+/** The studies of a data set in a folder; the phantom's folder has the layout of EchoNet-Dynamic. */
+export async function openDataset(
+  name: DatasetName,
+  root: string,
+  options: Omit<ReadOptions, 'dataset'> = {},
+): Promise<StudySet> {
+  return readEchoNetDynamic(root, { ...options, dataset: name });
+}
+
+const studyColumns = ['study', 'view', 'split', 'usable', 'reason', 'edFrame', 'esFrame', 'EDV', 'ESV', 'EF'] as const;
+
+/** The text of `studies.csv`: one row a verdict, its reasons joined by `; `, unknown values empty. */
+export function studiesCsv(set: StudySet): string {
+  const rows = set.verdicts.map(({ id, reasons, ...verdict }) => ({
+    study: id,
+    reason: reasons.join('; '),
+    ...verdict,
+  }));
+  return toCsv(studyColumns, rows);
+}

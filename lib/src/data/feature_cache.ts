@@ -1,0 +1,190 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { float32Data, SafetensorsFile, writeSafetensors, type TensorData } from '../files/safetensors.js';
+import { yieldToEvents } from '../host/abort.js';
+import { cachePath } from '../host/places.js';
+import { startProgress } from '../host/progress.js';
+
+/** One of the teacher's feature maps, pooled to grid × grid. */
+export interface PooledMap {
+  readonly layer: string;
+  readonly grid: number;
+}
+
+/** Which features are wanted, of which frames, and how to compute those that are not cached yet. */
+export interface FeatureRequest {
+  /** Hash of the teacher's weights. */
+  readonly weights: string;
+  /** How frames become its input: anything that JSON can write. */
+  readonly preprocessing: unknown;
+  readonly maps: readonly PooledMap[];
+  /** Hash of each frame's content; equal frames share an entry. */
+  readonly frames: readonly string[];
+  /** Frames of one pass of the teacher; every pass has this many. */
+  readonly batch: number;
+  /** The teacher's inputs `[batch, H, W, 3]` of some frames (indices into `frames`); this cache disposes them. */
+  images(frames: readonly number[]): tf.Tensor4D | Promise<tf.Tensor4D>;
+  /** The pooled maps in the order of `maps`, `[batch, g, g, C]` each; this cache disposes them. */
+  teacher(images: tf.Tensor4D): readonly tf.Tensor4D[];
+  readonly signal?: AbortSignal;
+}
+
+/** Cached features, read from the disk where they are asked for. */
+export interface Features {
+  /** Frames that had to be computed. */
+  readonly computed: number;
+  /** The map number `map` of some frames: `[N, g, g, C]`, the caller's. */
+  read(map: number, frames: readonly number[]): tf.Tensor4D;
+  /** Closes the files. */
+  close(): void;
+}
+
+const shardBytes = 64 * 2 ** 20;
+
+/** The folder of one map of one teacher: another weight, preprocessing, layer or grid gives another. */
+function folderOf({ weights, preprocessing }: FeatureRequest, { layer, grid }: PooledMap): string {
+  const identity = JSON.stringify({ weights, preprocessing, layer, grid });
+  return cachePath('features', createHash('sha256').update(identity).digest('hex').slice(0, 32));
+}
+
+/** The entries of one map over its shards, each `[g, g, C]` under its frame's hash. */
+class MapStore {
+  private readonly shards: SafetensorsFile[] = [];
+  private readonly shardOf = new Map<string, SafetensorsFile>();
+
+  constructor(private readonly folder: string) {
+    if (!existsSync(folder)) return;
+    const names = readdirSync(folder).filter((name) => /^\d+\.safetensors$/.test(name));
+    for (const name of names.sort()) this.open(join(folder, name));
+  }
+
+  private open(path: string): void {
+    const shard = new SafetensorsFile(path);
+    this.shards.push(shard);
+    for (const frame of shard.names()) this.shardOf.set(frame, shard);
+  }
+
+  has(frame: string): boolean {
+    return this.shardOf.has(frame);
+  }
+
+  async append(entries: ReadonlyMap<string, TensorData>): Promise<void> {
+    await mkdir(this.folder, { recursive: true });
+    const taken = readdirSync(this.folder).filter((name) => name.endsWith('.safetensors'));
+    const next = Math.max(-1, ...taken.map((name) => parseInt(name, 10))) + 1;
+    const path = join(this.folder, `${String(next).padStart(6, '0')}.safetensors`);
+    await writeSafetensors(path, entries);
+    this.open(path);
+  }
+
+  read(frames: readonly string[]): tf.Tensor4D {
+    const parts = frames.map((frame) => {
+      const shard = this.shardOf.get(frame);
+      if (shard === undefined) throw new Error(`no cached features of frame ${frame}`);
+      return { shape: shard.shapeOf(frame), values: shard.read(frame) };
+    });
+    const [g = 0, , C = 0] = parts[0]?.shape ?? [];
+    const size = g * g * C;
+    const all = new Float32Array(parts.length * size);
+    parts.forEach(({ values }, i) => all.set(values, i * size));
+    return tf.tensor4d(all, [parts.length, g, g, C]);
+  }
+
+  close(): void {
+    for (const shard of this.shards) shard.close();
+  }
+}
+
+/** The first index of every frame that some map lacks. */
+function missingFrames(frames: readonly string[], stores: readonly MapStore[]): number[] {
+  const firsts = new Map<string, number>();
+  frames.forEach((frame, i) => {
+    if (!firsts.has(frame) && stores.some((store) => !store.has(frame))) firsts.set(frame, i);
+  });
+  return [...firsts.values()];
+}
+
+type Entries = Map<string, TensorData>;
+
+/** Adds what the teacher says about some frames to the entries of each map. */
+async function computeInto(
+  entries: readonly Entries[],
+  { frames, batch, images, teacher }: FeatureRequest,
+  indices: readonly number[],
+): Promise<void> {
+  const padding = new Array<number>(batch - indices.length).fill(indices[0] as number);
+  const input = await images([...indices, ...padding]);
+  const outputs = teacher(input);
+  for (const [map, output] of outputs.entries()) {
+    const values = await output.data<'float32'>();
+    const [, ...shape] = output.shape;
+    const size = shape.reduce((product, n) => product * n, 1);
+    indices.forEach((index, i) => {
+      const frame = frames[index] as string;
+      entries[map]?.set(frame, float32Data(values.slice(i * size, (i + 1) * size), shape));
+    });
+  }
+  tf.dispose([input, ...outputs]);
+}
+
+function bytesOf(entries: readonly Entries[]): number {
+  let bytes = 0;
+  for (const map of entries) for (const { data } of map.values()) bytes += data.byteLength;
+  return bytes;
+}
+
+/** Writes what was gathered as one shard a map. */
+async function flush(stores: readonly MapStore[], entries: readonly Entries[]): Promise<void> {
+  for (const [i, map] of entries.entries()) {
+    if (map.size > 0) await stores[i]?.append(map);
+    map.clear();
+  }
+}
+
+async function computeMissing(request: FeatureRequest, stores: readonly MapStore[]): Promise<number> {
+  const missing = missingFrames(request.frames, stores);
+  if (missing.length === 0) return 0;
+  const progress = startProgress('Teacher features', missing.length);
+  const entries = stores.map((): Entries => new Map());
+  try {
+    for (let begin = 0; begin < missing.length; begin += request.batch) {
+      await yieldToEvents(request.signal);
+      const indices = missing.slice(begin, begin + request.batch);
+      await computeInto(entries, request, indices);
+      if (bytesOf(entries) >= shardBytes) await flush(stores, entries);
+      progress.advance(indices.length);
+    }
+  } finally {
+    await flush(stores, entries);
+    progress.end();
+  }
+  return missing.length;
+}
+
+/**
+ * The pooled features of a frozen teacher for all frames of a request: what the cache lacks is computed and stored in
+ * safetensors shards under `.cache/features`, then everything is read from there, so that a first and a later run train on
+ * the same bits. An interrupted pass keeps what it has. The caller closes the result.
+ * @throws BadInput when the cache cannot be written to or holds a damaged file.
+ */
+export async function cacheFeatures(request: FeatureRequest): Promise<Features> {
+  const stores = request.maps.map((map) => new MapStore(folderOf(request, map)));
+  const close = (): void => stores.forEach((store) => store.close());
+  try {
+    const computed = await computeMissing(request, stores);
+    return {
+      computed,
+      read(map, frames) {
+        const names = frames.map((frame) => request.frames[frame] as string);
+        return (stores[map] as MapStore).read(names);
+      },
+      close,
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}

@@ -1,0 +1,55 @@
+export type { GreyImage } from '../files/image.js';
+
+/** The apical view of a study. */
+export type View = '2CH' | '4CH';
+
+/** The part of a data set a study belongs to; all views of a patient share one. */
+export type Split = 'TRAIN' | 'VAL' | 'TEST';
+
+/** One patient in one view, usable: its cine, its ED and ES frames and its labels. */
+export interface Study {
+  readonly id: string;
+  readonly patient: string;
+  readonly view: View;
+  readonly split: Split;
+  /** Absolute path of the cine. */
+  readonly video: string;
+  /** End-diastolic frame, 0-based. */
+  readonly edFrame: number;
+  /** End-systolic frame, 0-based; may precede ED. */
+  readonly esFrame: number;
+  /** End-diastolic volume, mL. */
+  readonly EDV: number;
+  /** End-systolic volume, mL. */
+  readonly ESV: number;
+  /** Ejection fraction as the data set gives it, %. */
+  readonly EF: number;
+  /** Frames a second, as the data set gives it; NaN where it does not. */
+  readonly fps: number;
+  /** Frames that the video file holds. */
+  readonly numberOfFrames: number;
+}
+
+/** What was found out about a study; `null` where unknown. A usable study has no reasons. */
+export interface Verdict {
+  readonly id: string;
+  readonly view: View;
+  readonly split: Split | null;
+  readonly usable: boolean;
+  /** Why it is left out, one clause each. */
+  readonly reasons: readonly string[];
+  readonly edFrame: number | null;
+  readonly esFrame: number | null;
+  readonly EDV: number | null;
+  readonly ESV: number | null;
+  readonly EF: number | null;
+}
+
+/** The studies of a data set: the usable ones, and a verdict on every one. */
+export interface StudySet {
+  readonly dataset: string;
+  /** Absolute path of the data set's folder; nothing is ever written into it. */
+  readonly root: string;
+  readonly studies: readonly Study[];
+  readonly verdicts: readonly Verdict[];
+}

@@ -1,0 +1,109 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeFolderAtomic } from '../files/atomic_folder.js';
+import { readJsonObject, writeJson } from '../files/json.js';
+import { float32Data, openSafetensors, writeSafetensors, type TensorData } from '../files/safetensors.js';
+import { utcTimestamp } from '../host/clock.js';
+import { BadInput } from '../host/errors.js';
+import type { StepRecord, ValidationRecord } from './events.js';
+import { assignValues, valuesOf, type Values, type Variables } from './variables.js';
+
+const stateFile = 'trainer.json';
+const tensorsFile = 'trainer.safetensors';
+const bestPrefix = 'best.';
+
+/** The parameters that did best on VAL so far. */
+export interface Best {
+  /** Optimizer steps they had taken. */
+  readonly step: number;
+  /** Their task loss on VAL. */
+  readonly task: number;
+  readonly values: Values;
+}
+
+/** Where a run stands; sampling and dropout follow from the plan's seed and the step. */
+export interface TrainState {
+  /** Optimizer steps done. */
+  readonly step: number;
+  readonly history: readonly StepRecord[];
+  readonly validations: readonly ValidationRecord[];
+  readonly best: Best | undefined;
+}
+
+/** A folder `<parent>/<YYYYMMDDTHHMMSSZ>` that does not exist yet: now, or the first free second after it. */
+export function newTimestampFolder(parent: string, now = Date.now()): string {
+  for (let time = now; ; time += 1000) {
+    const folder = join(parent, utcTimestamp(new Date(time)));
+    if (!existsSync(folder)) return folder;
+  }
+}
+
+/** Everything a checkpoint holds in numbers; the best parameters as `best.<name>`. */
+async function tensorsOf(variables: Variables, best: Best | undefined): Promise<Map<string, TensorData>> {
+  const tensors = new Map<string, TensorData>();
+  for (const [name, values] of await valuesOf(variables)) {
+    tensors.set(name, float32Data(values, variables.get(name)?.shape ?? []));
+  }
+  for (const [name, values] of best?.values ?? []) {
+    tensors.set(bestPrefix + name, float32Data(values, variables.get(name)?.shape ?? []));
+  }
+  return tensors;
+}
+
+/**
+ * Writes a checkpoint that is whole under its name: trainer.safetensors (variables as they lie in memory), trainer.json
+ * (state, and the fingerprint of what is trained how), and what `writeModel` adds. Gives the folder.
+ * @throws BadInput when it cannot be written; earlier checkpoints stay as they are.
+ */
+export async function writeCheckpoint(
+  parent: string,
+  variables: Variables,
+  { best, ...state }: TrainState,
+  fingerprint: string,
+  writeModel?: (folder: string) => Promise<void>,
+): Promise<string> {
+  const folder = newTimestampFolder(parent);
+  await writeFolderAtomic(folder, async (temporary) => {
+    await writeSafetensors(join(temporary, tensorsFile), await tensorsOf(variables, best));
+    await writeModel?.(temporary);
+    const chosen = best === undefined ? null : { step: best.step, task: best.task };
+    await writeJson(join(temporary, stateFile), { ...state, best: chosen, fingerprint });
+  });
+  return folder;
+}
+
+/** The newest checkpoint in a folder. */
+export function latestCheckpoint(parent: string): string | undefined {
+  if (!existsSync(parent)) return undefined;
+  const names = readdirSync(parent).filter((name) => /^\d{8}T\d{6}Z$/.test(name));
+  const whole = names.filter((name) => existsSync(join(parent, name, stateFile)));
+  const newest = whole.sort().at(-1);
+  return newest === undefined ? undefined : join(parent, newest);
+}
+
+/**
+ * Puts a checkpoint's values into the variables and gives its state.
+ * @throws BadInput when the checkpoint was made from other studies, another plan or another model.
+ */
+export function restoreCheckpoint(folder: string, variables: Variables, fingerprint: string): TrainState {
+  const where = join(folder, stateFile);
+  const json = readJsonObject(where);
+  if (json['fingerprint'] !== fingerprint) {
+    throw new BadInput({
+      where,
+      expected: 'a checkpoint of the same plan, studies and trained parameters',
+      got: 'one of others',
+      fix: 'resume with the configuration it was made with, or start anew in another folder',
+    });
+  }
+  const { step, history, validations, best } = json as unknown as TrainState;
+  const source = openSafetensors(join(folder, tensorsFile));
+  try {
+    assignValues(variables, new Map(Array.from(variables.keys(), (name) => [name, source.read(name)])));
+    const names = Array.from(source.names()).filter((name) => name.startsWith(bestPrefix));
+    const values = new Map(names.map((name) => [name.slice(bestPrefix.length), source.read(name)]));
+    return { step, history, validations, best: best ? { ...best, values } : undefined };
+  } finally {
+    source.close();
+  }
+}

@@ -1,0 +1,22 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { FramePair } from '../models/echo_student.js';
+import type { Targets } from './targets.js';
+
+/** A study as training sees it. */
+export interface TrainStudy {
+  readonly id: string;
+  /** mL, mL, %; null: unlabelled, its features alone are learned from. */
+  readonly targets: Targets | null;
+}
+
+/** What a run learns from: plain data, and functions that make tensors of chosen studies (indices into `studies`). */
+export interface TrainData {
+  readonly studies: readonly TrainStudy[];
+  readonly train: readonly number[];
+  /** Labelled. */
+  readonly validation: readonly number[];
+  /** The student's inputs `[B, H, W, 3]`; the caller owns them. */
+  images(indices: readonly number[]): FramePair | Promise<FramePair>;
+  /** Per bridge the teacher's pooled map `[2B, g, g, Ct]`, ED above ES; the caller owns them. Not called without bridges. */
+  teacher(indices: readonly number[]): readonly tf.Tensor4D[] | Promise<readonly tf.Tensor4D[]>;
+}

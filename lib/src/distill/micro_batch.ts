@@ -1,0 +1,32 @@
+import type * as tf from '@tensorflow/tfjs';
+
+/** The inputs of one micro-batch of B studies, always of the same shapes; whoever made them owns them. */
+export interface MicroBatch {
+  readonly ED: tf.Tensor4D;
+  readonly ES: tf.Tensor4D;
+  /** Standardised, anything where unlabelled: `[B, 3]`. */
+  readonly targets: tf.Tensor2D;
+  /**
+   * What each study's task loss counts in the step: task weight / labelled studies of the whole group; 0 for unlabelled
+   * and padding. Gradients of the micro-batches then add up to that of the group's mean. `[B]`
+   */
+  readonly taskWeights: tf.Tensor1D;
+  /** The same for the feature loss: feature weight / studies of the whole group; 0 for padding. `[B]` */
+  readonly featureWeights: tf.Tensor1D;
+  /** Of this micro-batch's dropout: int32 `[2]`. */
+  readonly seed: tf.Tensor1D;
+  /** The teacher's pooled map of every bridge, ED above ES: `[2B, g, g, Ct]`. */
+  readonly teacher: readonly tf.Tensor4D[];
+}
+
+/** The tensors of a micro-batch in a fixed order, as a compiled step takes them. */
+export function batchTensors(batch: MicroBatch): tf.Tensor[] {
+  const { ED, ES, targets, taskWeights, featureWeights, seed, teacher } = batch;
+  return [ED, ES, targets, taskWeights, featureWeights, seed, ...teacher];
+}
+
+/** The inverse of {@link batchTensors}. */
+export function batchOf(tensors: readonly tf.Tensor[]): MicroBatch {
+  const [ED, ES, targets, taskWeights, featureWeights, seed, ...teacher] = tensors;
+  return { ED, ES, targets, taskWeights, featureWeights, seed, teacher } as MicroBatch;
+}

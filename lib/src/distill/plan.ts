@@ -1,0 +1,92 @@
+import type { Training } from '../schema/generated/experiment.js';
+import type { AdamWOptions } from './adamw.js';
+import { constantly, type RateSchedule, type Schedule } from './curriculum.js';
+
+/** A stretch of a run with its own loss weights; the optimizer's moments start anew with it. */
+export interface Stage {
+  readonly name: string;
+  /** Optimizer steps. */
+  readonly steps: number;
+  /** Share of every group that is drawn from labelled studies; absent: drawn from all TRAIN studies alike. */
+  readonly labelledShare?: number;
+  readonly featureWeight: Schedule;
+  readonly taskWeight: Schedule;
+}
+
+/** Everything that decides how a run trains, as plain data. */
+export interface TrainPlan {
+  readonly seed: number;
+  /** Studies of a micro-batch; every one has this shape, the last is padded. */
+  readonly batch: number;
+  /** Micro-batches of an optimizer step. */
+  readonly accumulate: number;
+  readonly stages: readonly Stage[];
+  readonly rate: RateSchedule;
+  readonly optimizer: AdamWOptions;
+  /** Largest global norm of the gradient; null: not clipped. */
+  readonly max_grad_norm: number | null;
+  /** Optimizer steps between validations; 0: at the end only. */
+  readonly validateEvery: number;
+  /** Optimizer steps between checkpoints; 0: at the end only. */
+  readonly checkpointEvery: number;
+}
+
+/** Optimizer steps of a run. */
+export function totalSteps(plan: TrainPlan): number {
+  return plan.stages.reduce((sum, stage) => sum + stage.steps, 0);
+}
+
+/** The stage a step of the run belongs to, and its number there; both count from 0. */
+export function stageAt(plan: TrainPlan, step: number): { stage: Stage; stageStep: number } {
+  let stageStep = step;
+  for (const stage of plan.stages) {
+    if (stageStep < stage.steps) return { stage, stageStep };
+    stageStep -= stage.steps;
+  }
+  throw new RangeError(`the run has no step ${step}`);
+}
+
+/**
+ * The plan of an experiment: first the features alone, matched on every TRAIN study, unlabelled ones included, then task
+ * and features together. The feature weight stays at its start in the first stage and follows its schedule in the second.
+ * Half of a group is unlabelled where there are such studies.
+ */
+export function planOf(training: Training, seed: number): TrainPlan {
+  const { feature_weight, task_weight, feature_steps, steps, clip_norm } = training;
+  const features: Stage = {
+    name: 'features',
+    steps: Math.min(feature_steps, steps),
+    featureWeight: constantly(feature_weight.start),
+    taskWeight: constantly(0),
+  };
+  const task: Stage = {
+    name: 'task',
+    steps: steps - features.steps,
+    labelledShare: 0.5,
+    featureWeight: feature_weight,
+    taskWeight: task_weight,
+  };
+  return {
+    seed,
+    batch: training.batch_size,
+    accumulate: training.accumulation_steps,
+    stages: [features, task].filter((stage) => stage.steps > 0),
+    rate: { peak: training.learning_rate, final: 0, warmupSteps: training.warmup_steps },
+    optimizer: { betas: [0.9, 0.999], eps: 1e-8, weight_decay: training.weight_decay },
+    max_grad_norm: clip_norm > 0 ? clip_norm : null,
+    validateEvery: training.validate_every,
+    checkpointEvery: training.checkpoint_every,
+  };
+}
+
+/** The plan of the same student without distillation: as many optimizer steps, all on the task and labelled studies. */
+export function baselinePlan(plan: TrainPlan): TrainPlan {
+  const task: Stage = {
+    name: 'task',
+    steps: totalSteps(plan),
+    labelledShare: 1,
+    featureWeight: constantly(0),
+    taskWeight: constantly(1),
+  };
+  return { ...plan, stages: [task] };
+}

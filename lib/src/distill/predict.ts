@@ -1,0 +1,71 @@
+import * as tf from '@tensorflow/tfjs';
+import { compile } from '../engine/compile.js';
+import { yieldToEvents } from '../host/abort.js';
+import { chunksOf } from './batches.js';
+import type { TrainData } from './data.js';
+import type { FramePair } from '../models/echo_student.js';
+import type { Student } from './student.js';
+import { destandardise, standardise, type Standardisation, type Targets } from './targets.js';
+
+/** A student's forward pass to the standardised targets `[B, 3]`, one graph function; dispose it when done. */
+export interface Predictor {
+  /** The caller owns the result. */
+  predict(frames: FramePair): Promise<tf.Tensor2D>;
+  dispose(): void;
+}
+
+export function createPredictor(student: Student): Predictor {
+  const forward = compile((ED: tf.Tensor4D, ES: tf.Tensor4D) => student.forward({ ED, ES }).targets, {
+    name: 'predict',
+  });
+  return { predict: ({ ED, ES }) => forward.async(ED, ES), dispose: () => forward.dispose() };
+}
+
+/** Predicted EDV (mL), ESV (mL) and EF (%) of chosen studies, in micro-batches of one size. */
+export async function predictTargets(
+  predictor: Predictor,
+  data: Pick<TrainData, 'images'>,
+  indices: readonly number[],
+  batch: number,
+  standardisation: Standardisation,
+  signal?: AbortSignal,
+): Promise<Targets[]> {
+  const predictions: Targets[] = [];
+  for (const chunk of chunksOf(indices, batch)) {
+    await yieldToEvents(signal);
+    const frames = await data.images(chunk.indices);
+    const output = await predictor.predict(frames);
+    const rows = (await output.array()) as unknown as Targets[];
+    tf.dispose([frames.ED, frames.ES, output]);
+    for (const row of rows.slice(0, chunk.valid)) predictions.push(destandardise(row, standardisation));
+  }
+  return predictions;
+}
+
+/** How far predictions of labelled studies are from their labels. */
+export interface PredictionErrors {
+  /** Task loss: mean squared error of the standardised targets. */
+  readonly task: number;
+  /** Mean absolute error: mL, mL, %. */
+  readonly mae: Targets;
+}
+
+/** The errors of predictions against labels, both in mL, mL and %. */
+export function predictionErrors(
+  predicted: readonly Targets[],
+  labels: readonly Targets[],
+  standardisation: Standardisation,
+): PredictionErrors {
+  const n = labels.length;
+  const mae: [number, number, number] = [0, 0, 0];
+  let task = 0;
+  labels.forEach((label, study) => {
+    const prediction = predicted[study] as Targets;
+    const [z, wanted] = [standardise(prediction, standardisation), standardise(label, standardisation)];
+    for (const i of [0, 1, 2] as const) {
+      mae[i] += Math.abs(prediction[i] - label[i]) / n;
+      task += (z[i] - wanted[i]) ** 2 / (3 * n);
+    }
+  });
+  return { task, mae };
+}

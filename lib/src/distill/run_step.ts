@@ -1,0 +1,152 @@
+import * as tf from '@tensorflow/tfjs';
+import { BadInput } from '../host/errors.js';
+import { fold, rootKey } from '../tree/random.js';
+import { biasCorrections } from './adamw.js';
+import { chunksOf, microBatch, type Chunk, type Shares } from './batches.js';
+import { rateAt, valueAt } from './curriculum.js';
+import type { TrainData } from './data.js';
+import type { StepRecord } from './events.js';
+import { stageAt, totalSteps, type Stage, type TrainPlan } from './plan.js';
+import { groupAt, seedOf, type Pools } from './sampler.js';
+import type { Standardisation } from './targets.js';
+import type { MicroBatchLosses, TrainStep } from './train_step.js';
+
+/** What the steps of a run share. */
+export interface StepContext {
+  readonly plan: TrainPlan;
+  readonly data: TrainData;
+  readonly pools: Pools;
+  readonly standardisation: Standardisation;
+  readonly trainStep: TrainStep;
+  readonly withTeacher: boolean;
+}
+
+/** Losses of single studies as they are read back. */
+interface StudyLosses {
+  readonly task: number[];
+  readonly feature: number[];
+}
+
+/** The TRAIN studies with and without labels. */
+export function poolsOf({ studies, train }: TrainData): Pools {
+  const isLabelled = (index: number): boolean => studies[index]?.targets !== null;
+  return { labelled: train.filter(isLabelled), unlabelled: train.filter((index) => !isLabelled(index)) };
+}
+
+function refuseNonFinite(step: number, what: string, ids: readonly string[]): never {
+  throw new BadInput({
+    where: `training step ${step}, studies ${ids.join(', ')}`,
+    expected: `a finite ${what}`,
+    got: 'NaN or infinity',
+    fix: 'look at these studies, or lower the learning rate',
+  });
+}
+
+/** The losses of a chunk's studies that count, read back; frees the tensors. */
+async function readLosses(
+  { task, feature }: MicroBatchLosses,
+  { indices, valid }: Chunk,
+  { studies }: TrainData,
+  step: number,
+): Promise<StudyLosses> {
+  const taskValues = await task.data();
+  const featureValues = feature === undefined ? [] : await feature.data();
+  tf.dispose([task, feature ?? []]);
+  const counted = indices.slice(0, valid);
+  const isLabelled = counted.map((index) => studies[index]?.targets !== null);
+  const losses = {
+    task: [...taskValues.slice(0, valid)].filter((_, i) => isLabelled[i]),
+    feature: [...featureValues.slice(0, valid)],
+  };
+  const broken = counted.filter((_, i) => ![taskValues[i], featureValues[i] ?? 0].every(Number.isFinite));
+  if (broken.length > 0) {
+    refuseNonFinite(
+      step,
+      'loss',
+      broken.map((index) => studies[index]?.id ?? String(index)),
+    );
+  }
+  return losses;
+}
+
+function mean(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Gradients of a whole group, one micro-batch after the other. */
+async function accumulateGroup(
+  { plan, data, standardisation, trainStep, withTeacher }: StepContext,
+  group: readonly number[],
+  shares: Shares,
+  step: number,
+): Promise<StudyLosses> {
+  const key = fold(fold(rootKey(plan.seed), 'dropout'), step);
+  const losses: StudyLosses = { task: [], feature: [] };
+  for (const [i, chunk] of chunksOf(group, plan.batch).entries()) {
+    const batch = await microBatch(data, standardisation, chunk, shares, seedOf(fold(key, i)), withTeacher);
+    const result = await trainStep.accumulate(batch);
+    tf.dispose(Object.values(batch) as tf.TensorContainer);
+    const { task, feature } = await readLosses(result, chunk, data, step);
+    losses.task.push(...task);
+    losses.feature.push(...feature);
+  }
+  return losses;
+}
+
+/** Updates the parameters; gives the gradient's norm before clipping. */
+async function update(trainStep: TrainStep, plan: TrainPlan, rate: number, stageStep: number): Promise<number> {
+  const { correction1, correction2 } = biasCorrections(plan.optimizer, stageStep + 1);
+  const scalars = { rate: tf.scalar(rate), correction1: tf.scalar(correction1), correction2: tf.scalar(correction2) };
+  const norm = await trainStep.apply(scalars);
+  const [value = NaN] = await norm.data();
+  tf.dispose([norm, ...Object.values(scalars)]);
+  return value;
+}
+
+function weightsAt(stage: Stage, stageStep: number): { featureWeight: number; taskWeight: number } {
+  return {
+    featureWeight: valueAt(stage.featureWeight, stageStep, stage.steps),
+    taskWeight: valueAt(stage.taskWeight, stageStep, stage.steps),
+  };
+}
+
+/**
+ * One optimizer step.
+ * @throws BadInput naming the studies when a loss or the gradient is not finite.
+ */
+export async function runStep(context: StepContext, step: number): Promise<StepRecord> {
+  const { plan, data, pools, trainStep } = context;
+  const { stage, stageStep } = stageAt(plan, step);
+  const key = fold(fold(rootKey(plan.seed), 'sampler'), stage.name);
+  const group = groupAt(pools, plan.batch * plan.accumulate, stage.labelledShare, stageStep, key);
+  const labelled = group.filter((index) => data.studies[index]?.targets !== null).length;
+  const { featureWeight, taskWeight } = weightsAt(stage, stageStep);
+  const shares = {
+    task: labelled > 0 ? taskWeight / labelled : 0,
+    feature: context.withTeacher ? featureWeight / group.length : 0,
+  };
+  const losses = await accumulateGroup(context, group, shares, step);
+  const rate = rateAt(plan.rate, step, stageStep, totalSteps(plan));
+  const gradientNorm = await update(trainStep, plan, rate, stageStep);
+  if (!Number.isFinite(gradientNorm)) {
+    refuseNonFinite(
+      step,
+      'gradient',
+      group.map((index) => data.studies[index]?.id ?? String(index)),
+    );
+  }
+  const [feature, task] = [mean(losses.feature), mean(losses.task)];
+  return {
+    step,
+    stage: stage.name,
+    samples: group.length,
+    labelled,
+    feature,
+    task,
+    total: featureWeight * (feature ?? 0) + taskWeight * (task ?? 0),
+    featureWeight,
+    taskWeight,
+    rate,
+    gradientNorm,
+  };
+}

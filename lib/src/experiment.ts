@@ -1,0 +1,58 @@
+import { resolve } from 'node:path';
+import { readJson } from './files/json.js';
+import { BadInput } from './host/errors.js';
+import type { Experiment } from './schema/generated/experiment.js';
+import { preset } from './schema/presets.js';
+import { validate } from './schema/validate.js';
+
+/** What the command line may say over a configuration. */
+export interface ExperimentOptions {
+  readonly config?: string | undefined;
+  readonly dataset?: string | undefined;
+  readonly dataRoot?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly seed?: number | undefined;
+}
+
+/** What the schema cannot say: how fields go together; `where` names the configuration in messages. */
+function checkTogether(experiment: Experiment, where: string): Experiment {
+  const { training, data } = experiment;
+  if (training.feature_steps >= training.steps) {
+    throw new BadInput({
+      where: `${where}, training.feature_steps`,
+      expected: `fewer than training.steps (${training.steps})`,
+      got: String(training.feature_steps),
+    });
+  }
+  if (data.dataset !== 'phantom' && data.root === null) {
+    throw new BadInput({
+      where: `${where}, data.root`,
+      expected: `the folder of ${data.dataset}`,
+      got: 'null',
+      fix: 'give --data-root DIR or set data.root',
+    });
+  }
+  return experiment;
+}
+
+/**
+ * A configuration from a file.
+ * @throws BadInput if it cannot be read, is no JSON, or is not valid.
+ */
+export function readExperiment(file: string): Experiment {
+  return validate<Experiment>('experiment', readJson(file), file);
+}
+
+/** The configuration of a run: the file or the preset `phantom`, with what the command line says over it. */
+export function resolveExperiment(options: ExperimentOptions): Experiment {
+  const base = options.config === undefined ? preset('phantom') : readExperiment(options.config);
+  const dataset = options.dataset ?? base.data.dataset;
+  const root = options.dataRoot === undefined ? base.data.root : resolve(options.dataRoot);
+  const merged = {
+    ...base,
+    seed: options.seed ?? base.seed,
+    data: { ...base.data, dataset, root, limit: options.limit ?? base.data.limit },
+  };
+  const where = options.config ?? 'command line';
+  return checkTogether(validate<Experiment>('experiment', merged, where), where);
+}

@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { fileError } from './atomic.js';
+
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Makes a folder that under its final name is always whole: `fill` writes into a hidden one beside it (each file to the
+ * disk, as writeFileAtomic does), which is then renamed. Parents are made, `path` itself must not exist.
+ * @throws BadInput when the place cannot be written to or the disk is full.
+ */
+export async function writeFolderAtomic(path: string, fill: (folder: string) => Promise<void>): Promise<void> {
+  const parent = dirname(path);
+  const temporary = join(parent, `.${basename(path)}.${randomUUID()}.tmp`);
+  try {
+    await mkdir(temporary, { recursive: true });
+    await fill(temporary);
+    await syncFolder(temporary);
+    await rename(temporary, path);
+    await syncFolder(parent);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+    throw fileError(error, path, 'a place to write to');
+  }
+}
+
+/** Removes what {@link writeFolderAtomic} left behind in a folder when its process was killed. */
+export async function removeUnfinished(parent: string): Promise<void> {
+  const names = await readdir(parent).catch(() => []);
+  for (const name of names) {
+    if (/^\..*\.tmp$/.test(name)) await rm(join(parent, name), { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,128 @@
+import { execFile } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { basename, delimiter, join } from 'node:path';
+import { BadInput, messageOf } from '../host/errors.js';
+import { printable } from '../host/text.js';
+import { describeStart } from './avi.js';
+import { withByteFile } from './byte_file.js';
+import type { GreyImage } from './image.js';
+
+const timeLimitMs = 60_000;
+const largestImage = 10_000_000;
+/** ffmpeg refuses a single allocation above this. */
+const memoryLimit = 512 * 1024 * 1024;
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+async function staticBinary(): Promise<string[]> {
+  try {
+    const path: unknown = (await import('ffmpeg-static')).default;
+    return typeof path === 'string' ? [path] : [];
+  } catch {
+    return [];
+  }
+}
+
+/** The ffmpeg program: `FFMPEG_PATH`, else ffmpeg-static's download, else the one on PATH; undefined if there is none. */
+export async function findFfmpeg(): Promise<string | undefined> {
+  const chosen = process.env['FFMPEG_PATH'];
+  if (chosen !== undefined && chosen !== '') {
+    if (isExecutable(chosen)) return chosen;
+    throw new BadInput({ where: 'FFMPEG_PATH', expected: 'the path of the ffmpeg program', got: printable(chosen) });
+  }
+  const onPath = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  const candidates = [...(await staticBinary()), ...onPath.map((folder) => join(folder, 'ffmpeg'))];
+  return candidates.find(isExecutable);
+}
+
+/** The demuxer by the file's first bytes, so that ffmpeg never guesses a play list. */
+function demuxerOf(path: string): string {
+  const head = withByteFile(path, (file) => file.read(0, 132));
+  const text = head.toString('latin1');
+  if (text.startsWith('RIFF') && text.slice(8, 12) === 'AVI ') return 'avi';
+  if (text.slice(4, 8) === 'ftyp') return 'mov';
+  if (text.startsWith('\x1aE\xdf\xa3')) return 'matroska';
+  throw new BadInput({
+    where: printable(basename(path)),
+    expected: 'a video file (AVI, MP4, MOV, Matroska or WebM)',
+    got: describeStart(head),
+  });
+}
+
+function execute(program: string, parameters: string[], options: { maxBuffer: number; signal?: AbortSignal }) {
+  return new Promise<Buffer>((resolve, reject) => {
+    const limits = { timeout: timeLimitMs, killSignal: 'SIGKILL' as const, encoding: 'buffer' as const, ...options };
+    execFile(program, parameters, limits, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout);
+      else reject(new Error(stderr.toString('utf8').trim().split('\n').at(-1) || error.message, { cause: error }));
+    });
+  });
+}
+
+/** The images of a stream of binary PGM files (`P5 width height 255`). */
+function parsePgm(bytes: Buffer): GreyImage[] {
+  const images: GreyImage[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const header = /^P5\s(\d+)\s(\d+)\s255\s/.exec(bytes.toString('latin1', at, at + 40));
+    if (header === null) throw new Error('ffmpeg wrote no PGM image');
+    const [width, height] = [Number(header[1]), Number(header[2])];
+    const start = at + header[0].length;
+    at = start + width * height;
+    images.push({ height, width, data: new Uint8Array(bytes.subarray(start, at)) });
+  }
+  return images;
+}
+
+/** What {@link decodeFrames} takes besides the file. */
+export interface DecodeOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Frames of a video file as grey images through ffmpeg, in ascending order of `frames` (0-based, counted as stored).
+ * ffmpeg runs without network protocols, with a fixed demuxer, one thread and limits of time and memory; what it cannot
+ * decode, and a machine without ffmpeg, is {@link BadInput}.
+ */
+export async function decodeFrames(
+  path: string,
+  frames: readonly number[],
+  { signal }: DecodeOptions = {},
+): Promise<GreyImage[]> {
+  const where = printable(basename(path));
+  const demuxer = demuxerOf(path);
+  const program = await findFfmpeg();
+  if (program === undefined) {
+    throw new BadInput({
+      where,
+      expected: 'ffmpeg for a video that is not Motion-JPEG',
+      got: 'none (FFMPEG_PATH, ffmpeg-static, PATH)',
+      fix: 'install ffmpeg or set FFMPEG_PATH',
+    });
+  }
+  const chosen = frames.map((frame) => `eq(n,${frame})`).join('+');
+  // Numbered anew at a fixed rate, so that the output's frame rate neither repeats nor drops an image.
+  const filter = `select='${chosen}',settb=1/25,setpts=N`;
+  const input = ['-protocol_whitelist', 'file,pipe', '-f', demuxer, '-threads', '1', '-i', `file:${path}`];
+  const output = ['-map', '0:v:0', '-vf', filter, '-frames:v', String(frames.length), '-r', '25'];
+  const format = ['-f', 'image2pipe', '-c:v', 'pgm', '-pix_fmt', 'gray', 'pipe:1'];
+  const global = ['-nostdin', '-hide_banner', '-loglevel', 'error', '-max_alloc', String(memoryLimit)];
+  const options = { maxBuffer: frames.length * largestImage, ...(signal === undefined ? {} : { signal }) };
+  let images: GreyImage[];
+  try {
+    images = parsePgm(await execute(program, [...global, ...input, ...output, ...format], options));
+  } catch (error) {
+    signal?.throwIfAborted();
+    const got = `an error (${printable(messageOf(error), 200)})`;
+    throw new BadInput({ where, expected: 'a video that ffmpeg decodes', got }, { cause: error });
+  }
+  if (images.length === frames.length) return images;
+  throw new BadInput({ where, expected: `frames ${frames.join(', ')}`, got: `${images.length} of them from ffmpeg` });
+}

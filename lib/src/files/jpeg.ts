@@ -1,0 +1,99 @@
+import jpeg from 'jpeg-js';
+import { BadInput, messageOf } from '../host/errors.js';
+import type { GreyImage } from './image.js';
+
+/** More than any ultrasound frame has; larger ones are refused before anything is allocated. */
+const largest = { megapixels: 10, megabytes: 256 };
+
+const SOF0 = 0xc0;
+const SOF2 = 0xc2;
+const DHT = 0xc4;
+const SOS = 0xda;
+const APP14 = 0xee;
+
+interface Segment {
+  readonly marker: number;
+  /** Offset of the 0xFF of the marker. */
+  readonly start: number;
+  readonly payload: Uint8Array;
+}
+
+/** The segments before the first scan, that scan's header last (ITU T.81 annex B). */
+function segmentsOf(bytes: Uint8Array): Segment[] {
+  const found: Segment[] = [];
+  let at = 2;
+  while (at + 4 <= bytes.length && bytes[at] === 0xff) {
+    const marker = bytes[at + 1] as number;
+    if (marker === 0xff) {
+      at += 1;
+      continue;
+    }
+    const length = ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
+    found.push({ marker, start: at, payload: bytes.subarray(at + 4, at + 2 + length) });
+    if (marker === SOS || length < 2) break;
+    at += 2 + length;
+  }
+  return found;
+}
+
+/** The segment of the four standard Huffman tables (ITU T.81 K.3–K.6), which jpeg-js's encoder writes into every image. */
+function standardHuffmanTables(): Uint8Array {
+  const { data } = jpeg.encode({ width: 1, height: 1, data: new Uint8Array(4) });
+  const segment = segmentsOf(data).find(({ marker }) => marker === DHT);
+  if (segment === undefined) throw new Error('jpeg-js wrote an image without Huffman tables');
+  return data.subarray(segment.start, segment.start + 4 + segment.payload.length);
+}
+
+/** Whether the components are red, green and blue: an Adobe segment says so (transform 0), or their names. */
+function isRgb(segments: readonly Segment[]): boolean {
+  const adobe = segments.find(({ marker }) => marker === APP14)?.payload;
+  if (adobe?.[0] === 0x41 && adobe[11] === 0) return true;
+  const frame = segments.find(({ marker }) => marker >= SOF0 && marker <= SOF2)?.payload;
+  return frame?.[6] === 0x52 && frame[9] === 0x47 && frame[12] === 0x42;
+}
+
+/**
+ * The image as the decoder wants it: Huffman tables before the scan where Motion-JPEG leaves them out, an end marker, and
+ * no Adobe segment, which would turn luma and chroma into colours.
+ */
+function completed(bytes: Uint8Array, segments: readonly Segment[]): Uint8Array {
+  const parts: Uint8Array[] = [bytes.subarray(0, 2)];
+  const tables = segments.some(({ marker }) => marker === DHT) ? [] : [standardHuffmanTables()];
+  for (const { marker, start, payload } of segments) {
+    if (marker === SOS) parts.push(...tables, bytes.subarray(start));
+    else if (marker !== APP14) parts.push(bytes.subarray(start, start + 4 + payload.length));
+  }
+  return Buffer.concat([...parts, Uint8Array.of(0xff, 0xd9)]);
+}
+
+/**
+ * A JPEG image as grey: the luma as stored (ITU-R BT.601 weights where it is stored as RGB). Images of Motion-JPEG
+ * without Huffman tables get the standard ones. Anything that does not decode is {@link BadInput} at `where`.
+ */
+export function decodeJpeg(bytes: Uint8Array, where: string): GreyImage {
+  try {
+    const segments = segmentsOf(bytes);
+    const rgb = isRgb(segments);
+    const { width, height, data } = jpeg.decode(completed(bytes, segments), {
+      useTArray: true,
+      formatAsRGBA: false,
+      colorTransform: false,
+      tolerantDecoding: false,
+      maxResolutionInMP: largest.megapixels,
+      maxMemoryUsageInMB: largest.megabytes,
+    });
+    const grey = new Uint8Array(width * height);
+    for (let i = 0; i < grey.length; i++) {
+      const first = data[3 * i] as number;
+      grey[i] = rgb
+        ? Math.round(0.299 * first + 0.587 * (data[3 * i + 1] as number) + 0.114 * (data[3 * i + 2] as number))
+        : first;
+    }
+    return { height, width, data: grey };
+  } catch (error) {
+    throw new BadInput(
+      { where, expected: 'a JPEG image that decodes', got: `an error (${messageOf(error)})` },
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,246 @@
+import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { BadInput } from '../host/errors.js';
+import { fileError, writeFileAtomic } from './atomic.js';
+import { isJsonObject, readJsonObject } from './json.js';
+import { dtypeBytes, parseHeader, type Header, type TensorEntry } from './safetensors_header.js';
+import { toFloat32 } from './safetensors_values.js';
+
+/** The tensors of a checkpoint by name, read one at a time (a TensorSource of tree/params that holds files open). */
+export interface OpenTensorSource {
+  /** The file, or the index of several. */
+  readonly where: string;
+  names(): Iterable<string>;
+  shapeOf(name: string): readonly number[];
+  /** The values as float32, whatever the stored type. */
+  read(name: string): Float32Array;
+  dtypeOf(name: string): string;
+  /** The stored bytes, little-endian. */
+  bytes(name: string): Uint8Array;
+  readonly metadata: Readonly<Record<string, string>>;
+  close(): void;
+}
+
+const largestHeader = 100_000_000;
+const largestRead = 2 ** 30;
+
+/**
+ * One safetensors file: its header is read and checked as a whole when it is opened, its tensors one at a time.
+ * `close` it when done.
+ */
+export class SafetensorsFile implements OpenTensorSource {
+  private readonly file: number;
+  private readonly header: Header;
+
+  /** @throws BadInput when the file is missing, is no safetensors file or contradicts itself. */
+  constructor(readonly where: string) {
+    try {
+      this.file = openSync(where, 'r');
+    } catch (error) {
+      throw fileError(error, where, 'a readable safetensors file');
+    }
+    try {
+      this.header = this.readHeader();
+    } catch (error) {
+      this.close();
+      throw fileError(error, where, 'a readable safetensors file');
+    }
+  }
+
+  private readHeader(): Header {
+    const { size } = fstatSync(this.file);
+    const fail = (expected: string, got: string): never => {
+      throw new BadInput({ where: this.where, expected, got, fix: 'the file is damaged or of another kind' });
+    };
+    if (size < 8) fail('a safetensors file', `${size} bytes`);
+    const declared = Buffer.from(this.readRange(0, 8)).readBigUInt64LE();
+    if (declared > BigInt(Math.min(largestHeader, size - 8))) {
+      fail(`a header of at most ${Math.min(largestHeader, size - 8)} bytes`, `one of ${declared} bytes`);
+    }
+    const length = Number(declared);
+    return parseHeader(this.where, Buffer.from(this.readRange(8, length)).toString('utf8'), 8 + length, size);
+  }
+
+  private readRange(begin: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    for (let done = 0; done < length;) {
+      const read = readSync(this.file, bytes, done, Math.min(length - done, largestRead), begin + done);
+      if (read === 0) {
+        throw new BadInput({ where: this.where, expected: `${begin + length} bytes`, got: `${begin + done}` });
+      }
+      done += read;
+    }
+    return bytes;
+  }
+
+  private entry(name: string): TensorEntry {
+    const entry = this.header.entries.get(name);
+    if (entry === undefined) {
+      throw new BadInput({ where: this.where, expected: `an entry ${name}`, got: 'none of that name' });
+    }
+    return entry;
+  }
+
+  get metadata(): Readonly<Record<string, string>> {
+    return this.header.metadata;
+  }
+
+  names(): Iterable<string> {
+    return this.header.entries.keys();
+  }
+
+  shapeOf(name: string): readonly number[] {
+    return this.entry(name).shape;
+  }
+
+  dtypeOf(name: string): string {
+    return this.entry(name).dtype;
+  }
+
+  bytes(name: string): Uint8Array {
+    const { begin, bytes } = this.entry(name);
+    return this.readRange(begin, bytes);
+  }
+
+  read(name: string): Float32Array {
+    return toFloat32(this.dtypeOf(name), this.bytes(name));
+  }
+
+  close(): void {
+    closeSync(this.file);
+  }
+}
+
+/** A checkpoint cut into several files, with its index `{"weight_map": {name: file}}` (transformers). */
+class ShardedSafetensors implements OpenTensorSource {
+  private readonly shards = new Map<string, SafetensorsFile>();
+  private readonly shardOf = new Map<string, SafetensorsFile>();
+
+  constructor(readonly where: string) {
+    const { weight_map: map } = readJsonObject(where);
+    if (!isJsonObject(map))
+      throw new BadInput({ where, expected: 'an object weight_map', got: JSON.stringify(map) ?? 'none' });
+    try {
+      for (const [name, file] of Object.entries(map)) this.shardOf.set(name, this.shard(name, file));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  private shard(name: string, file: unknown): SafetensorsFile {
+    if (typeof file !== 'string' || file !== basename(file)) {
+      const where = `${this.where}, entry ${name}`;
+      throw new BadInput({ where, expected: 'the name of a file beside it', got: JSON.stringify(file) });
+    }
+    const shard = this.shards.get(file) ?? new SafetensorsFile(join(dirname(this.where), file));
+    this.shards.set(file, shard);
+    shard.shapeOf(name);
+    return shard;
+  }
+
+  private holder(name: string): SafetensorsFile {
+    const shard = this.shardOf.get(name);
+    if (shard !== undefined) return shard;
+    throw new BadInput({ where: this.where, expected: `an entry ${name}`, got: 'none of that name' });
+  }
+
+  get metadata(): Readonly<Record<string, string>> {
+    return Object.assign({}, ...[...this.shards.values()].map((shard) => shard.metadata)) as Record<string, string>;
+  }
+
+  names(): Iterable<string> {
+    return this.shardOf.keys();
+  }
+
+  shapeOf(name: string): readonly number[] {
+    return this.holder(name).shapeOf(name);
+  }
+
+  dtypeOf(name: string): string {
+    return this.holder(name).dtypeOf(name);
+  }
+
+  bytes(name: string): Uint8Array {
+    return this.holder(name).bytes(name);
+  }
+
+  read(name: string): Float32Array {
+    return this.holder(name).read(name);
+  }
+
+  close(): void {
+    for (const shard of this.shards.values()) shard.close();
+  }
+}
+
+/**
+ * Opens a checkpoint: a `.safetensors` file, a `.safetensors.index.json`, or a folder that holds `model.safetensors` or
+ * its index.
+ * @throws BadInput when there is none or it is damaged.
+ */
+export function openSafetensors(path: string): OpenTensorSource {
+  if (!existsSync(path)) throw new BadInput({ where: path, expected: 'a checkpoint', got: 'no such file or folder' });
+  if (!statSync(path).isDirectory()) {
+    return path.endsWith('.json') ? new ShardedSafetensors(path) : new SafetensorsFile(path);
+  }
+  const [single, index] = [join(path, 'model.safetensors'), join(path, 'model.safetensors.index.json')];
+  if (existsSync(single)) return new SafetensorsFile(single);
+  if (existsSync(index)) return new ShardedSafetensors(index);
+  const expected = 'model.safetensors or model.safetensors.index.json in it';
+  throw new BadInput({ where: path, expected, got: 'neither' });
+}
+
+/** A tensor to be written: its type in the file and its values as they are stored. */
+export interface TensorData {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+
+/** float32 values as a tensor to be written. */
+export function float32Data(values: Float32Array, shape: readonly number[]): TensorData {
+  return { dtype: 'F32', shape, data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+}
+
+function checkData(name: string, { dtype, shape, data }: TensorData): void {
+  const bytes = shape.reduce((product, n) => product * n, dtypeBytes.get(dtype) ?? NaN);
+  if (data.byteLength !== bytes) {
+    throw new Error(`${name}: ${dtype} [${shape.join(', ')}] takes ${bytes} bytes, got ${data.byteLength}`);
+  }
+}
+
+/** The file in pieces; names sorted by code unit, so that equal tensors give equal bytes. */
+function* pieces(tensors: ReadonlyMap<string, TensorData>, metadata: Readonly<Record<string, string>>) {
+  const names = [...tensors.keys()].sort();
+  const header: Record<string, unknown> = {};
+  if (Object.keys(metadata).length > 0) header['__metadata__'] = Object.fromEntries(Object.entries(metadata).sort());
+  let offset = 0;
+  for (const name of names) {
+    const tensor = tensors.get(name) as TensorData;
+    checkData(name, tensor);
+    header[name] = {
+      dtype: tensor.dtype,
+      shape: tensor.shape,
+      data_offsets: [offset, (offset += tensor.data.byteLength)],
+    };
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const padded = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
+  padded.writeBigUInt64LE(BigInt(padded.length - 8));
+  json.copy(padded, 8);
+  yield padded as Uint8Array;
+  for (const name of names) yield (tensors.get(name) as TensorData).data;
+}
+
+/**
+ * Writes a safetensors file atomically; the same tensors and metadata give the same bytes.
+ * @throws BadInput when the file cannot be written.
+ */
+export async function writeSafetensors(
+  path: string,
+  tensors: ReadonlyMap<string, TensorData>,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  await writeFileAtomic(path, pieces(tensors, metadata));
+}

@@ -1,0 +1,8 @@
+/** Control characters (terminal escapes, line breaks) and characters that reverse or hide text. */
+const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** Text from data made safe for a message or a terminal: unprintable characters as `\u{…}`, cut to `limit` characters. */
+export function printable(text: string, limit = 80): string {
+  const cut = text.length > limit ? `${text.slice(0, limit - 1)}…` : text;
+  return cut.replace(unprintable, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}

@@ -1,0 +1,56 @@
+import type { ComparisonRow, MetricRow } from '../analysis/evaluate.js';
+import type { Frozen } from '../schema/frozen.js';
+import type { ConduitBody, ReportColumn, ReportTable, ReservoirBody } from '../schema/generated/reports.js';
+import { table } from './table.js';
+
+const statistics: readonly ReportColumn[] = [
+  { name: 'value', title: 'value', digits: 3 },
+  { name: 'low', title: '95 % low', digits: 3 },
+  { name: 'high', title: '95 % high', digits: 3 },
+];
+const counts: readonly ReportColumn[] = ['studies', 'patients', 'seeds'].map((name) => ({ name, title: name }));
+const text = (name: string, title = name): ReportColumn => ({ name, title });
+
+/** Test metrics of all models with their intervals. */
+export function metricsTable(metrics: readonly MetricRow[]): ReportTable {
+  const columns = [text('model'), text('target'), text('metric'), ...statistics, text('unit'), ...counts];
+  const rows = metrics.map((row) => ({ ...row }));
+  return table('metrics', 'Test metrics with 95 % bootstrap intervals', rows, columns);
+}
+
+/** Paired differences with their intervals and whom they favour. */
+export function comparisonsTable(comparisons: readonly ComparisonRow[]): ReportTable {
+  const models = [text('model'), text('reference', 'minus'), text('target'), text('metric')];
+  const columns = [...models, ...statistics, text('unit'), text('favours'), ...counts];
+  const rows = comparisons.map((row) => ({ ...row }));
+  return table('comparisons', 'Differences on the same studies, paired bootstrap by patient', rows, columns);
+}
+
+/** Teacher and student side by side. */
+export function costTable({ teacher, student }: Frozen<ReservoirBody['cost']>): ReportTable {
+  const columns = [
+    ...[text('role'), text('name'), { name: 'parameters', title: 'parameters', digits: 0 }],
+    { name: 'GFLOPs', title: 'operations an image', unit: 'GFLOPs' },
+    { name: 'ms', title: 'time an image', unit: 'ms' },
+    { name: 'MB', title: 'weights', unit: 'MB' },
+  ];
+  const rows = Object.entries({ teacher, student }).map(([role, { FLOPs, ...cost }]) => ({
+    ...{ role, GFLOPs: FLOPs / 1e9 },
+    ...cost,
+  }));
+  return table('cost', 'Cost of teacher and student', rows, columns);
+}
+
+/** The bridges between teacher layers and student stages. */
+export function bridgesTable(bridges: Frozen<ConduitBody['bridges']>): ReportTable {
+  const rows = bridges.map(({ teacher, student, grid, shapes, projector, parameters, bytes }) => ({
+    ...{ teacher, teacher_shape: shapes.teacher.join('×'), student, student_shape: shapes.student.join('×') },
+    ...{ grid: grid.join('×'), projector, parameters, kB: bytes / 1000 },
+  }));
+  const columns = [
+    ...[text('teacher'), text('teacher_shape', 'its shape'), text('student'), text('student_shape', 'its shape')],
+    ...[text('grid', 'pooled to'), text('projector'), text('parameters')],
+    { name: 'kB', title: 'features a frame', unit: 'kB', digits: 1 },
+  ];
+  return table('bridges', 'Bridges', rows, columns);
+}

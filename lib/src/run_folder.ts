@@ -1,0 +1,114 @@
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { sha256File } from './files/hash.js';
+import { readJson, writeJson } from './files/json.js';
+import { utcTimestamp } from './host/clock.js';
+import { BadInput, messageOf } from './host/errors.js';
+import { nearestExisting, projectPath } from './host/places.js';
+
+export type RunStatus = 'running' | 'done' | 'failed' | 'interrupted';
+
+/** `run.json`: what this run is and how it ended. */
+export interface RunRecord {
+  readonly status: RunStatus;
+  readonly command: readonly string[];
+  readonly seed: number;
+  readonly created: string;
+  readonly finished: string | null;
+  readonly error: string | null;
+  readonly versions: Readonly<Record<string, string>>;
+  /** sha256 of the files that determine or are the result, by their path in the run folder. */
+  readonly hashes: Readonly<Record<string, string>>;
+}
+
+/** A folder that takes everything one run leaves behind. */
+export interface Run {
+  readonly folder: string;
+}
+
+/** A file of a run. */
+export function runPath(run: Run, ...parts: string[]): string {
+  return join(run.folder, ...parts);
+}
+
+function unwritable(folder: string, cause: unknown): BadInput {
+  return new BadInput(
+    { where: folder, expected: 'a folder that can be written', got: messageOf(cause), fix: 'give another --out' },
+    { cause },
+  );
+}
+
+/**
+ * A new run in `out`, or in `runs/<timestamp>`; a folder that holds anything is refused.
+ * @throws BadInput when it cannot be made or is not empty.
+ */
+export function createRun(out?: string): Run {
+  const folder = resolve(out ?? projectPath('runs', utcTimestamp()));
+  try {
+    if (existsSync(folder) && readdirSync(folder).length > 0) {
+      throw new BadInput({
+        where: folder,
+        expected: 'a new or empty folder',
+        got: 'one with files in it',
+        fix: 'give another --out',
+      });
+    }
+    accessSync(nearestExisting(folder), constants.W_OK);
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw error instanceof BadInput ? error : unwritable(folder, error);
+  }
+  return { folder };
+}
+
+/** The run a notebook belongs to: `RUN_DIR`, else `runs/latest`, else a new one. */
+export function currentRun(): Run {
+  const given = process.env['RUN_DIR'];
+  if (given !== undefined && given !== '') {
+    if (!existsSync(given)) throw new BadInput({ where: 'RUN_DIR', expected: 'a run folder', got: given });
+    return { folder: resolve(given) };
+  }
+  const latest = projectPath('runs', 'latest');
+  return existsSync(latest) ? { folder: realpathSync(latest) } : createRun();
+}
+
+/** Moves `runs/latest` to a run, in one step; runs elsewhere leave it alone. */
+export function moveLatest(run: Run): void {
+  const runs = projectPath('runs');
+  if (dirname(run.folder) !== runs) return;
+  const temporary = join(runs, `.latest.${process.pid}`);
+  rmSync(temporary, { force: true });
+  symlinkSync(relative(runs, run.folder), temporary);
+  renameSync(temporary, join(runs, 'latest'));
+}
+
+/** sha256 of every file of a run but `run.json` itself. */
+export function hashFiles(run: Run): Record<string, string> {
+  const hashes: Record<string, string> = {};
+  for (const entry of readdirSync(run.folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const name = relative(run.folder, path);
+    if (!entry.isFile() || name === 'run.json') continue;
+    hashes[name] = sha256File(path);
+  }
+  return Object.fromEntries(Object.entries(hashes).sort(([a], [b]) => a.localeCompare(b)));
+}
+
+export async function writeRunRecord(run: Run, record: RunRecord): Promise<void> {
+  await writeJson(runPath(run, 'run.json'), record);
+}
+
+export function readRunRecord(run: Run): RunRecord | undefined {
+  const path = runPath(run, 'run.json');
+  return existsSync(path) ? (readJson(path) as RunRecord) : undefined;
+}

@@ -1,0 +1,265 @@
+// Generated from data-manifests/schemas by "npm run schemas"; do not edit.
+
+/**
+ * Path of this schema, for editors.
+ */
+export type Schema = string;
+/**
+ * The preset this configuration was made from; it names the experiment in reports.
+ */
+export type Preset = 'tiny' | 'phantom' | 'medsiglip-gemma3n';
+/**
+ * The root of all randomness: initialisation, sampling, dropout, bootstrap.
+ */
+export type Seed = number;
+/**
+ * Where the studies come from; phantom echocardiograms are made on the spot.
+ */
+export type DataSet = 'phantom' | 'echonet-dynamic';
+/**
+ * The data set's folder; null: the phantom is made in the cache.
+ */
+export type DataRoot = string | null;
+/**
+ * At most so many studies of each split, in the data set's order; null: all.
+ */
+export type Limit = number | null;
+/**
+ * So many TRAIN studies give their labels; of the others only the frames are used, to match features. null: all are labelled.
+ */
+export type LabelledStudies = number | null;
+/**
+ * Number of phantom studies over all splits.
+ */
+export type Studies = number;
+/**
+ * Seed of the phantom hearts; those of the miniatures' training are reserved and refused.
+ */
+export type PhantomSeed = number;
+/**
+ * Height and width of the frames in pixels.
+ */
+export type FrameSize = number;
+/**
+ * A folder with config.json and model.safetensors (a miniature's name is short for its folder in data-manifests/miniatures), or random:NAME for the random weights of a configuration.
+ */
+export type Weights = string;
+export type Height = number;
+export type Width = number;
+export type Resampling = 'bilinear' | 'bicubic';
+export type RescaleFactor = number;
+/**
+ * @minItems 3
+ * @maxItems 3
+ */
+export type Mean = number[];
+/**
+ * @minItems 3
+ * @maxItems 3
+ */
+export type StandardDeviation = number[];
+/**
+ * Width D of the layer that fuses the ED and ES features.
+ */
+export type FusionWidth = number;
+/**
+ * last_hidden_state or hidden_states.i.
+ */
+export type TeacherFeature = string;
+/**
+ * stage.i, blocks.i.j or output.
+ */
+export type StudentFeature = string;
+/**
+ * Both maps are pooled adaptively to grid × grid cells.
+ */
+export type PoolingGrid = number;
+/**
+ * From the student's channels to the teacher's width.
+ */
+export type Projector = 'linear' | 'mlp';
+/**
+ * Which student feature is matched to which teacher feature, and on which grid.
+ */
+export type Bridges = Bridge[];
+/**
+ * Rank r of every update.
+ */
+export type Rank = number;
+/**
+ * The update is scaled by alpha / r (alpha / √r with rsLoRA).
+ */
+export type Alpha = number;
+/**
+ * Share of a layer's inputs that its update does not see in a training step.
+ */
+export type LoRADropout = number;
+/**
+ * A regular expression for the whole module path, or a list of suffixes (PEFT's rule).
+ */
+export type TargetModules = string | string[];
+/**
+ * Scale by alpha / √r.
+ */
+export type RsLoRA = boolean;
+/**
+ * Optimizer steps in all; the baseline takes as many.
+ */
+export type OptimizerSteps = number;
+/**
+ * So many first steps match features alone, on labelled and unlabelled TRAIN studies.
+ */
+export type FeatureOnlySteps = number;
+/**
+ * Studies (ED/ES pairs) a micro-batch.
+ */
+export type BatchSize = number;
+/**
+ * Micro-batches an optimizer step; gradients are normalised by the true number of samples.
+ */
+export type Accumulation = number;
+/**
+ * AdamW's rate after warm-up; it falls to zero along a cosine.
+ */
+export type LearningRate = number;
+/**
+ * Decoupled decay of all trainable weights.
+ */
+export type WeightDecay = number;
+/**
+ * Steps over which the rate rises linearly.
+ */
+export type WarmUp = number;
+/**
+ * Largest global norm of the gradients; 0 turns clipping off.
+ */
+export type GradientClip = number;
+/**
+ * How the weight goes from its start to its end.
+ */
+export type Schedule = 'constant' | 'linear' | 'cosine' | 'step';
+export type Start = number;
+export type End = number;
+/**
+ * Steps between validations; the adapters with the lowest validation loss are kept.
+ */
+export type ValidateEvery = number;
+/**
+ * Steps between checkpoints.
+ */
+export type CheckpointEvery = number;
+/**
+ * Also trains the same student as many steps without distillation, for comparison.
+ */
+export type Baseline = boolean;
+/**
+ * Resamples of patients behind every 95 % interval.
+ */
+export type BootstrapSamples = number;
+
+/**
+ * Everything that determines a run of GEMMA 3NCORE: data, teacher, student, bridges, adapter, training, analysis.
+ */
+export interface Experiment {
+  $schema?: Schema;
+  preset: Preset;
+  seed: Seed;
+  data: Data;
+  teacher: Teacher;
+  student: Student;
+  bridges: Bridges;
+  adapter: Adapter;
+  training: Training;
+  analysis: Analysis;
+}
+export interface Data {
+  dataset: DataSet;
+  root: DataRoot;
+  limit: Limit;
+  labelled: LabelledStudies;
+  phantom: Phantom;
+}
+/**
+ * The phantom echocardiograms, used when the data set is phantom and no root is given.
+ */
+export interface Phantom {
+  studies: Studies;
+  seed: PhantomSeed;
+  size: FrameSize;
+}
+/**
+ * The frozen SigLIP vision encoder whose features are matched.
+ */
+export interface Teacher {
+  weights: Weights;
+  preprocessing: Preprocessing;
+}
+/**
+ * Resize of 8-bit frames with antialiasing, then rescale and normalise, as the model's own processor does.
+ */
+export interface Preprocessing {
+  height: Height;
+  width: Width;
+  resample: Resampling;
+  rescale_factor: RescaleFactor;
+  mean: Mean;
+  std: StandardDeviation;
+}
+/**
+ * The MobileNetV5 encoder that is adapted, with a fusion layer over ED and ES and one regression head a target.
+ */
+export interface Student {
+  weights: Weights;
+  preprocessing: Preprocessing;
+  fusion_size: FusionWidth;
+}
+export interface Bridge {
+  teacher: TeacherFeature;
+  student: StudentFeature;
+  grid: PoolingGrid;
+  projector: Projector;
+}
+/**
+ * LoRA with PEFT's field names.
+ */
+export interface Adapter {
+  r: Rank;
+  lora_alpha: Alpha;
+  lora_dropout: LoRADropout;
+  target_modules: TargetModules;
+  use_rslora: RsLoRA;
+}
+export interface Training {
+  steps: OptimizerSteps;
+  feature_steps: FeatureOnlySteps;
+  batch_size: BatchSize;
+  accumulation_steps: Accumulation;
+  learning_rate: LearningRate;
+  weight_decay: WeightDecay;
+  warmup_steps: WarmUp;
+  clip_norm: GradientClip;
+  feature_weight: FeatureWeight;
+  task_weight: TaskWeight;
+  validate_every: ValidateEvery;
+  checkpoint_every: CheckpointEvery;
+  baseline: Baseline;
+}
+/**
+ * The curriculum: the weight of the feature loss over the steps.
+ */
+export interface FeatureWeight {
+  kind: Schedule;
+  start: Start;
+  end: End;
+}
+/**
+ * The weight of the task loss over the steps after the feature-only ones.
+ */
+export interface TaskWeight {
+  kind: Schedule;
+  start: Start;
+  end: End;
+}
+export interface Analysis {
+  bootstrap_samples: BootstrapSamples;
+}

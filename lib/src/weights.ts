@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { sha256File } from './files/hash.js';
+import { readJsonObject } from './files/json.js';
+import { BadInput } from './host/errors.js';
+import { projectPath } from './host/places.js';
+import { loadCheckpoint } from './models/checkpoint.js';
+import * as mobilenet from './models/mobilenet_v5.js';
+import { mobilenetV5Config, type MobileNetV5Config } from './models/mobilenet_v5_config.js';
+import * as siglip from './models/siglip_vision.js';
+import { siglipVisionConfig, type SiglipVisionConfig } from './models/siglip_vision_config.js';
+import { initialise } from './tree/params.js';
+import { rootKey } from './tree/random.js';
+
+/** Where the weights of a tower come from: a configuration filled at random, or a folder in the hub's layout. */
+export type WeightsPlace =
+  | { readonly kind: 'random'; readonly config: string }
+  | { readonly kind: 'folder'; readonly folder: string; readonly config: string };
+
+/** A tower with its weights in memory; whoever opened it frees `params`. */
+export interface Tower<Config, Params> {
+  readonly name: string;
+  readonly config: Config;
+  readonly params: Params;
+  /** Identifies the weights: of their files, or of the recipe that drew them. */
+  readonly sha256: string;
+}
+
+function miniatures(): string[] {
+  const folder = projectPath('data-manifests', 'miniatures');
+  return existsSync(folder) ? readdirSync(folder).filter((name) => existsSync(join(folder, name, 'config.json'))) : [];
+}
+
+/**
+ * Finds weights by what a configuration calls them: `random:NAME` (data-manifests/configs), a miniature's name, or a folder
+ * with `config.json` and safetensors files.
+ * @throws BadInput when there is nothing of that name.
+ */
+export function locateWeights(name: string): WeightsPlace {
+  const drawn = /^random:(.+)$/.exec(name)?.[1];
+  if (drawn !== undefined) {
+    const config = projectPath('data-manifests', 'configs', `${drawn}.json`);
+    if (/^[\w.-]+$/.test(drawn) && existsSync(config)) return { kind: 'random', config };
+  }
+  const folder = miniatures().includes(name) ? projectPath('data-manifests', 'miniatures', name) : resolve(name);
+  const config = join(folder, 'config.json');
+  if (existsSync(config)) return { kind: 'folder', folder, config };
+  throw new BadInput({
+    where: `weights ${name}`,
+    expected: `a folder with config.json and safetensors files, random:NAME, or one of ${miniatures().join(', ')}`,
+    got: 'nothing of that name',
+    fix: "download them from their provider after accepting its terms, and give the folder's path",
+  });
+}
+
+/** The files of a folder that hold weights. */
+export function weightFiles(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.safetensors'))
+    .sort()
+    .map((file) => join(folder, file));
+}
+
+/** Bytes of the weights' files. */
+export function weightBytes(folder: string): number {
+  return weightFiles(folder).reduce((sum, file) => sum + statSync(file).size, 0);
+}
+
+/** One hash over the configuration and all files of the weights, or over the recipe of random ones. */
+export function weightsHash(place: WeightsPlace, seed: number): string {
+  const hash = createHash('sha256').update(readFileSync(place.config));
+  if (place.kind === 'random') hash.update(`seed ${seed}`);
+  else for (const file of weightFiles(place.folder)) hash.update(sha256File(file));
+  return hash.digest('hex');
+}
+
+/** The teacher's configuration and weights; `seed` fills random ones. The caller owns the tensors. */
+export function openTeacher(name: string, seed: number): Tower<SiglipVisionConfig, siglip.SiglipVisionParams> {
+  const place = locateWeights(name);
+  const config = siglipVisionConfig(readJsonObject(place.config), place.config);
+  const spec = siglip.spec(config);
+  const params =
+    place.kind === 'random' ? initialise(spec, rootKey(seed)) : loadCheckpoint(spec, place.folder, siglip.siglipAnchor);
+  return { name, config, params, sha256: weightsHash(place, seed) };
+}
+
+/** The student's encoder; `seed` fills random weights. The caller owns the tensors. */
+export function openStudentBase(name: string, seed: number): Tower<MobileNetV5Config, mobilenet.MobileNetV5Params> {
+  const place = locateWeights(name);
+  const config = mobilenetV5Config(readJsonObject(place.config), place.config);
+  const spec = mobilenet.spec(config);
+  const params =
+    place.kind === 'random'
+      ? initialise(spec, rootKey(seed))
+      : loadCheckpoint(spec, place.folder, mobilenet.mobilenetV5Anchor);
+  return { name, config, params, sha256: weightsHash(place, seed) };
+}

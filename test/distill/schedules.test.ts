@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { constantly, rateAt, valueAt } from 'gemma-3ncore/distill/curriculum';
+import { baselinePlan, planOf, stageAt, totalSteps } from 'gemma-3ncore/distill/plan';
+import { drawAt, groupAt } from 'gemma-3ncore/distill/sampler';
+import { destandardise, standardisationOf, standardise } from 'gemma-3ncore/distill/targets';
+import { preset } from 'gemma-3ncore/schema/presets';
+import { rootKey } from 'gemma-3ncore/tree/random';
+import { assertClose } from '../support/compare.js';
+
+describe('distill/curriculum', () => {
+  it('gives each kind’s value at the start, on the way and after the end', () => {
+    const at = (kind: 'linear' | 'cosine' | 'step'): number[] =>
+      [0, 2, 4, 8, 9].map((step) => valueAt({ kind, start: 3, end: 1 }, step, 8));
+    assert.deepEqual(at('linear'), [3, 2.5, 2, 1, 1]);
+    // 3 − 2·(1 − cos(π/4))/2 at a quarter of the way.
+    assertClose(at('cosine'), [3, 2 + Math.SQRT1_2, 2, 1, 1], 1e-12);
+    assert.deepEqual(at('step'), [3, 3, 1, 1, 1]);
+    assert.equal(valueAt(constantly(2), 5, 8), 2);
+  });
+
+  it('follows the task ramp of the KD goldens', () => {
+    const ramp = { kind: 'linear', start: 0.1, end: 1, steps: 6 } as const;
+    assertClose(
+      [0, 1, 5, 6, 9].map((step) => valueAt(ramp, step, 10)),
+      [0.1, 0.25, 0.85, 1, 1],
+      1e-12,
+    );
+  });
+
+  it('warms the rate up at the start of a stage and lowers it along a cosine', () => {
+    const rate = { peak: 1, final: 0.1, warmupSteps: 4 };
+    assert.equal(rateAt(rate, 0, 0, 100), 0.25);
+    assertClose([rateAt(rate, 50, 50, 100)], [0.55], 1e-12);
+    assertClose([rateAt(rate, 50, 1, 100)], [0.275], 1e-12);
+    assertClose([rateAt(rate, 100, 100, 100)], [0.1], 1e-12);
+  });
+});
+
+describe('distill/plan', () => {
+  it('matches features first, then learns the task with as many steps in all as asked for', () => {
+    const { training, seed } = preset('phantom');
+    const plan = planOf(training, seed);
+    assert.equal(totalSteps(plan), training.steps);
+    assert.deepEqual([stageAt(plan, 99).stage.name, stageAt(plan, 100).stage.name], ['features', 'task']);
+    assert.equal(stageAt(plan, 100).stageStep, 0);
+    assert.equal(totalSteps(baselinePlan(plan)), training.steps);
+    assert.deepEqual(
+      planOf({ ...training, feature_steps: 0, clip_norm: 0 }, seed).stages.map(({ name }) => name),
+      ['task'],
+    );
+    assert.equal(planOf({ ...training, clip_norm: 0 }, seed).max_grad_norm, null);
+  });
+});
+
+describe('distill/sampler', () => {
+  const pool = [10, 11, 12, 13, 14, 15, 16];
+
+  it('draws every study once an epoch, in another order each', () => {
+    const epoch = (n: number): number[] => [0, 1, 2].flatMap((i) => drawAt(pool, 3, 3 * n + i, rootKey(1)));
+    assert.deepEqual(epoch(0).sort(), pool);
+    assert.deepEqual(epoch(1).sort(), pool);
+    assert.notDeepEqual(epoch(0), epoch(1));
+    assert.equal(drawAt(pool, 3, 2, rootKey(1)).length, 1);
+  });
+
+  it('shares a group between labelled and unlabelled studies, or gives it to those there are', () => {
+    const pools = { labelled: [0, 1, 2, 3], unlabelled: [4, 5, 6, 7] };
+    const labelled = (group: number[]): number => group.filter((i) => i < 4).length;
+    assert.equal(labelled(groupAt(pools, 4, 0.5, 0, rootKey(1))), 2);
+    assert.equal(labelled(groupAt(pools, 4, 1, 0, rootKey(1))), 4);
+    assert.equal(labelled(groupAt(pools, 8, undefined, 0, rootKey(1))), 4);
+    assert.equal(labelled(groupAt({ ...pools, unlabelled: [] }, 4, 0.5, 0, rootKey(1))), 4);
+  });
+});
+
+describe('distill/targets', () => {
+  it('standardises to mean 0 and deviation 1 over TRAIN and back', () => {
+    const train = [
+      [100, 40, 60],
+      [140, 80, 42],
+    ] as const;
+    const standardisation = standardisationOf(train);
+    assert.deepEqual(standardisation, { mean: [120, 60, 51], std: [20, 20, 9] });
+    assert.deepEqual(standardise(train[0], standardisation), [-1, -1, 1]);
+    assert.deepEqual(destandardise([-1, -1, 1], standardisation), train[0]);
+    assert.equal(standardisationOf([train[0], [100, 50, 60]]).std[0], 1);
+    assert.throws(() => standardisationOf([train[0]]), /split TRAIN: expected at least 2 studies/);
+  });
+});

@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { saveAdapter } from 'gemma-3ncore/adapters/peft_files';
+import type { TrainEvent } from 'gemma-3ncore/distill/events';
+import { baselinePlan } from 'gemma-3ncore/distill/plan';
+import { createPredictor, predictionErrors, predictTargets } from 'gemma-3ncore/distill/predict';
+import { standardisationOf } from 'gemma-3ncore/distill/targets';
+import { trainedVariables } from 'gemma-3ncore/distill/variables';
+import { train, type TrainOptions, type TrainResult } from 'gemma-3ncore/distill/trainer';
+import { useEngine } from '../support/engine.js';
+import { useFolder } from '../support/folder.js';
+import { tiny, tinyData, tinyLora, tinyPlan, tinySpec } from '../support/tiny_student.js';
+
+const folder = useFolder();
+const data = tinyData(16, 9);
+const standardisation = standardisationOf(
+  data.train.flatMap((i) => {
+    const targets = data.studies[i]!.targets;
+    return targets === null ? [] : [targets];
+  }),
+);
+
+type Settings = Partial<TrainOptions> & { readonly seed?: number };
+
+/** Trains a new tiny student; gives the result and every trained value. */
+async function run({ seed = 1, ...options }: Settings): Promise<{ result: TrainResult; values: Float32Array[] }> {
+  const { student, bridges, dispose } = tiny(seed);
+  try {
+    const result = await train({ student, bridges, data, standardisation, plan: tinyPlan, ...options });
+    const variables = trainedVariables(student, options.bridges ?? bridges);
+    return { result, values: [...variables.values()].map((variable) => variable.dataSync<'float32'>().slice()) };
+  } finally {
+    dispose();
+  }
+}
+
+describe('distill/trainer', () => {
+  useEngine();
+
+  it('tells every step, validation and checkpoint, and lowers the loss', async () => {
+    const events: TrainEvent[] = [];
+    const checkpoints = { folder: join(folder, 'events'), resume: false };
+    const { result } = await run({ checkpoints, onEvent: (event) => events.push(event) });
+    assert.equal(result.steps, 10);
+    assert.deepEqual(
+      events.map(({ kind }) => kind),
+      [
+        ...['step', 'step', 'step', 'checkpoint', 'step', 'step', 'validation', 'step', 'checkpoint'],
+        ...['step', 'step', 'step', 'checkpoint', 'step', 'validation', 'checkpoint'],
+      ],
+    );
+    assert.equal(readdirSync(checkpoints.folder).length, 4);
+    const first = result.history[0]!;
+    assert.deepEqual([first.samples, first.taskWeight, first.featureWeight], [6, 0, 3]);
+    assert.equal(result.history[4]!.labelled, 3);
+    assert.ok(result.history[3]!.feature! < first.feature!);
+    assert.deepEqual(result.untrained, []);
+  });
+
+  it('takes the last, smaller group of an epoch as it is', async () => {
+    const { result } = await run({});
+    // 14 TRAIN studies in groups of 6: 6, 6, 2, and again.
+    assert.deepEqual(
+      result.history.slice(0, 4).map(({ samples }) => samples),
+      [6, 6, 2, 6],
+    );
+  });
+
+  it('trains to the same bytes with the same seed, and to others with another', async () => {
+    const [a, b, c] = [await run({}), await run({}), await run({ plan: { ...tinyPlan, seed: 4 } })];
+    assert.deepEqual(a.values, b.values);
+    assert.deepEqual(a.result, b.result);
+    assert.notDeepEqual(a.values, c.values);
+  });
+
+  it('saves byte-identical adapters', async () => {
+    const files = ['first', 'second'].map((name) => join(folder, name));
+    for (const path of files) {
+      const { student, bridges, dispose } = tiny(1);
+      const writeModel = (to: string) => saveAdapter(to, student.params.backbone, tinySpec.backbone, tinyLora);
+      await train({
+        student,
+        bridges,
+        data,
+        standardisation,
+        plan: tinyPlan,
+        checkpoints: { folder: path, resume: false, writeModel },
+      });
+      dispose();
+    }
+    const [first, second] = files.map((path) =>
+      readFileSync(join(path, readdirSync(path).sort().at(-1)!, 'adapter_model.safetensors')),
+    );
+    assert.deepEqual(first, second);
+  });
+
+  it('resumes after an interruption at any step to the bytes of the uninterrupted run', async () => {
+    const whole = await run({});
+    for (const stopAfter of [1, 4, 5, 8]) {
+      const checkpoints = { folder: join(folder, `resume-${stopAfter}`), resume: true };
+      const controller = new AbortController();
+      const onEvent = (event: TrainEvent): void => {
+        if (event.kind === 'step' && event.record.step + 1 === stopAfter) controller.abort(new Error('stopped'));
+      };
+      await assert.rejects(run({ checkpoints, onEvent, signal: controller.signal }), /stopped/);
+      // The new student starts from other values: everything has to come from the checkpoint.
+      const resumed = await run({ checkpoints, seed: 2 });
+      assert.equal(resumed.result.history.length, 10);
+      assert.deepEqual({ ...resumed.result, checkpoint: undefined }, whole.result);
+      assert.deepEqual(resumed.values, whole.values);
+    }
+  });
+
+  it('ends with the parameters that did best on VAL', async () => {
+    const { student, bridges, dispose } = tiny(1);
+    const plan = { ...tinyPlan, validateEvery: 1, rate: { ...tinyPlan.rate, peak: 0.2 } };
+    const result = await train({ student, bridges, data, standardisation, plan });
+    const losses = result.validations.map(({ task }) => task);
+    const best = Math.min(...losses);
+    assert.equal(result.chosenStep, losses.indexOf(best) + 1);
+    const predictor = createPredictor(student);
+    const predicted = await predictTargets(predictor, data, data.validation, plan.batch, standardisation);
+    const labels = data.validation.map((i) => data.studies[i]!.targets!);
+    assert.equal(predictionErrors(predicted, labels, standardisation).task, best);
+    predictor.dispose();
+    dispose();
+  });
+
+  it('refuses a checkpoint of another plan', async () => {
+    const checkpoints = { folder: join(folder, 'other-plan'), resume: true };
+    await run({ checkpoints });
+    await assert.rejects(
+      run({ checkpoints, plan: { ...tinyPlan, batch: 3 } }),
+      /expected a checkpoint of the same plan, studies and trained parameters/,
+    );
+  });
+
+  it('trains the baseline without a teacher in as many steps', async () => {
+    const teacher = (): never => assert.fail('the teacher was asked');
+    const plan = baselinePlan(tinyPlan);
+    const { result } = await run({ bridges: [], plan, data: { ...data, teacher } });
+    assert.equal(result.steps, 10);
+    assert.ok(result.history.every(({ feature, labelled, samples }) => feature === null && labelled === samples));
+    assert.ok(result.history.at(-1)!.task! < result.history[0]!.task!);
+  });
+
+  it('names the study whose loss is not finite and keeps the last checkpoint', async () => {
+    const checkpoints = { folder: join(folder, 'nan'), resume: false };
+    let calls = 0;
+    const images = (indices: readonly number[]) => {
+      const frames = data.images(indices) as { ED: tf.Tensor4D; ES: tf.Tensor4D };
+      const at = ++calls > 8 ? indices.indexOf(6) : -1;
+      if (at < 0) return frames;
+      const broken = tf.tidy(() => {
+        const mask = tf.oneHot(tf.tensor1d([at], 'int32'), indices.length).reshape([-1, 1, 1, 1]);
+        return tf.where(tf.cast(tf.mul(mask, tf.onesLike(frames.ED)), 'bool'), NaN, frames.ED) as tf.Tensor4D;
+      });
+      frames.ED.dispose();
+      return { ...frames, ED: broken };
+    };
+    await assert.rejects(
+      run({ checkpoints, data: { ...data, images }, plan: { ...tinyPlan, checkpointEvery: 1 } }),
+      /training step \d+, studies study-6: expected a finite loss, got NaN/,
+    );
+    assert.ok(readdirSync(checkpoints.folder).length >= 1);
+  });
+
+  it('leaves the number of tensors unchanged over 200 steps', async () => {
+    const counts: number[] = [];
+    const stage = { ...tinyPlan.stages[1]!, steps: 200 };
+    const plan = { ...tinyPlan, stages: [stage], validateEvery: 50, batch: 1, accumulate: 2 };
+    const before = tf.memory().numTensors;
+    const onEvent = (event: TrainEvent): void => {
+      if (event.kind === 'step') counts.push(tf.memory().numTensors);
+    };
+    await run({ plan, onEvent });
+    assert.equal(counts.length, 200);
+    // Steps are compiled at the first one, the forward pass of VAL at the 50th; both keep what they capture.
+    assert.equal(new Set(counts.slice(0, 50)).size, 1);
+    assert.equal(new Set(counts.slice(50)).size, 1);
+    assert.equal(tf.memory().numTensors, before);
+  });
+});

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { openAvi } from 'gemma-3ncore/files/avi';
+import { csvRows } from 'gemma-3ncore/files/csv';
+import { decodeJpeg } from 'gemma-3ncore/files/jpeg';
+import { BadInput } from 'gemma-3ncore/host/errors';
+import { fold, Random, rootKey } from 'gemma-3ncore/tree/random';
+import { aviFile, jpegImage, type AviOptions } from '../support/avi.js';
+import { useTemporaryFolder } from '../support/folder.js';
+import { mutate } from '../support/mutate.js';
+
+const folder = useTemporaryFolder()('fuzz');
+const images = [0, 1, 2, 3].map((i) => jpegImage(i));
+
+/** Runs `work` on something broken: it may refuse it, but neither crash nor take more than two seconds. */
+async function survives(what: string, work: () => unknown): Promise<'refused' | 'read'> {
+  const begun = performance.now();
+  let outcome: 'refused' | 'read' = 'read';
+  try {
+    await work();
+  } catch (error) {
+    assert.ok(error instanceof BadInput, `${what}: ${String(error instanceof Error ? error.stack : error)}`);
+    outcome = 'refused';
+  }
+  assert.ok(performance.now() - begun < 2000, `${what} took ${performance.now() - begun} ms`);
+  return outcome;
+}
+
+/** Runs all cases and asserts that both outcomes occur and that memory stays flat. */
+async function fuzz(count: number, work: (random: Random) => unknown): Promise<void> {
+  const outcomes = { refused: 0, read: 0 };
+  const before = process.resourceUsage().maxRSS;
+  for (let i = 0; i < count; i++) {
+    outcomes[await survives(`case ${i}`, () => work(new Random(fold(rootKey(3), i))))] += 1;
+  }
+  assert.ok(outcomes.refused > 0 && outcomes.read > 0, JSON.stringify(outcomes));
+  const grownMB = (process.resourceUsage().maxRSS - before) / 1024;
+  assert.ok(grownMB < 400, `memory grew by ${grownMB} MB`);
+}
+
+describe('fuzzed files', () => {
+  it('AVI: 300 broken files', async () => {
+    const layouts: AviOptions[] = [
+      {},
+      { index: 'none' },
+      { records: true },
+      { continuation: images },
+      { withSound: true },
+    ];
+    const path = join(folder, 'broken.avi');
+    await fuzz(300, (random) => {
+      writeFileSync(path, mutate(aviFile(images, layouts[random.integer(layouts.length)]), random));
+      const avi = openAvi(path);
+      for (const frame of [0, avi.frames - 1]) decodeJpeg(avi.readFrame(frame), 'frame');
+    });
+  });
+
+  it('JPEG: 200 broken images', async () => {
+    await fuzz(200, (random) => decodeJpeg(mutate(images[random.integer(4)]!, random), 'image'));
+  });
+
+  it('CSV: 200 broken tables', async () => {
+    const path = join(folder, 'broken.csv');
+    const table = `a,b\n${Array.from({ length: 40 }, (_, i) => `${i},"x ""${i}"""`).join('\r\n')}\n`;
+    await fuzz(200, async (random) => {
+      writeFileSync(path, mutate(Buffer.from(table, random.integer(4) === 0 ? 'utf16le' : 'utf8'), random));
+      for await (const { values } of csvRows(path, ['a', 'b'])) assert.equal(typeof values.b, 'string');
+    });
+  });
+});

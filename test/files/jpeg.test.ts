@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { decodeJpeg } from 'gemma-3ncore/files/jpeg';
+import { BadInput } from 'gemma-3ncore/host/errors';
+import { greyAt, jpegImage } from '../support/avi.js';
+import { maxAbsDifference } from '../support/compare.js';
+
+const expected = Array.from({ length: 24 * 16 }, (_, i) => greyAt(3, i % 24, Math.floor(i / 24)));
+
+/** Cuts a segment out of a JPEG image. */
+function without(bytes: Buffer, marker: number): Buffer {
+  const at = bytes.indexOf(Buffer.of(0xff, marker));
+  return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 2 + bytes.readUInt16BE(at + 2))]);
+}
+
+function withAfterStart(bytes: Buffer, segment: Buffer): Buffer {
+  return Buffer.concat([bytes.subarray(0, 2), segment, bytes.subarray(2)]);
+}
+
+describe('files/jpeg', () => {
+  const image = jpegImage(3, 24, 16);
+
+  it('gives the luma as it is stored', () => {
+    const decoded = decodeJpeg(image, 'image');
+    assert.deepEqual([decoded.height, decoded.width], [16, 24]);
+    // Quality 95: quantization steps of a few grey levels.
+    assert.ok(maxAbsDifference(decoded.data, expected) <= 4);
+  });
+
+  it('puts in the standard Huffman tables and the end marker that Motion-JPEG leaves out', () => {
+    const bare = without(image, 0xc4);
+    assert.ok(bare.length < image.length - 400);
+    assert.deepEqual(decodeJpeg(bare, 'image'), decodeJpeg(image, 'image'));
+    assert.deepEqual(decodeJpeg(image.subarray(0, -2), 'image'), decodeJpeg(image, 'image'));
+  });
+
+  it('takes components that are red, green and blue for that', () => {
+    const adobe = (transform: number): Buffer =>
+      Buffer.concat([Buffer.of(0xff, 0xee, 0, 14), Buffer.from('Adobe'), Buffer.of(0, 100, 0, 0, 0, 0, transform)]);
+    const asRgb = decodeJpeg(withAfterStart(image, adobe(0)), 'image');
+    // Chroma of a grey image is 128 throughout: 0.299 Y + 0.701 · 128.
+    const weighted = expected.map((grey) => 0.299 * grey + 0.701 * 128);
+    assert.ok(maxAbsDifference(asRgb.data, weighted) <= 2);
+    assert.deepEqual(decodeJpeg(withAfterStart(image, adobe(1)), 'image'), decodeJpeg(image, 'image'));
+  });
+
+  it('refuses what does not decode, and sizes that no frame has, before allocating them', () => {
+    const huge = Buffer.from(image);
+    const frame = huge.indexOf(Buffer.of(0xff, 0xc0));
+    huge.writeUInt16BE(65535, frame + 5);
+    huge.writeUInt16BE(65535, frame + 7);
+    const bad = [Buffer.alloc(0), Buffer.alloc(100), Buffer.from('no image'), image.subarray(0, 300), huge];
+    for (const bytes of bad) {
+      assert.throws(
+        () => decodeJpeg(bytes, 'clip.avi, frame 7'),
+        (error) => error instanceof BadInput && error.message.startsWith('clip.avi, frame 7: expected a JPEG image'),
+      );
+    }
+  });
+});

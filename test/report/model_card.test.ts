@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { modelCard, type ModelCard } from 'gemma-3ncore/report/model_card';
+import { phantomStamp } from 'gemma-3ncore/report/wording';
+import { assessment, hostile } from './examples.js';
+
+const notice = 'Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms';
+const card: ModelCard = {
+  ...{ name: 'EF reader', created: '2026-01-01T00:00:00Z' },
+  base: { name: 'google/gemma-3n', licence: 'Gemma Terms' },
+  teacher: { name: 'google/medsiglip-448', licence: 'HAI-DEF Terms' },
+  adapter: { rank: 8, alpha: 16, parameters: 123456, targets: ['blocks.2.4.attn.key.down_conv'] },
+  data: { name: hostile, licence: 'x|y', trainingStudies: 64, testStudies: 10 },
+  training: { steps: 300, seed: 0 },
+  ...{ metrics: assessment.metrics, comparisons: assessment.comparisons },
+  ...{ notices: [notice], stamps: [phantomStamp], limitations: ['Trained on 64 studies.'] },
+};
+
+describe('report/model_card', () => {
+  const text = modelCard(card);
+
+  it('says what the adapter is, where it comes from, how well it reads and under which terms', () => {
+    for (const part of ['# EF reader', '## Origin', '## Results', '## Limitations', '## Terms', notice]) {
+      assert.ok(text.includes(part), part);
+    }
+    assert.match(text, /\*\*For research only; not for clinical use\.\*\*\n\n\*\*Phantom result/);
+    assert.match(text, /\| distilled \| EF \| MAE \| 4\.67 \\\[.*\\\] % \|/);
+    assert.match(text, /123,456 parameters, on blocks\.2\.4\.attn\.key\.down\\_conv/);
+    assert.match(text, /^---\nlibrary_name: peft\nbase_model: "google\/gemma-3n"/);
+    assert.match(modelCard({ ...card, teacher: undefined } as unknown as ModelCard), /Trained without distillation/);
+  });
+
+  it('escapes text from data', () => {
+    assert.doesNotMatch(text, /<script/);
+    assert.match(text, /&lt;script&gt;alert\\\(&#34;1&#34;\\\)&lt;\/script&gt; \(x\\\|y\)/);
+  });
+
+  it('keeps every table row at the number of its columns', () => {
+    const rows = text.split('\n').filter((line) => line.startsWith('| '));
+    const cells = rows.map((row) => row.split(/(?<!\\)\|/).length);
+    assert.equal(rows.length, 54 + 2 + 27 + 2);
+    assert.deepEqual([...new Set(cells)], [6, 7]);
+  });
+});

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { openSafetensors, writeSafetensors, type TensorData } from 'gemma-3ncore/files/safetensors';
+import { projectPath } from 'gemma-3ncore/host/places';
+import { verify, type VerifyReport } from 'gemma-3ncore/verify';
+import { useFolder } from '../support/folder.js';
+import { golden } from '../support/goldens.js';
+
+const folder = useFolder();
+
+/** A copy of a golden case with one tensor of one file changed. */
+async function tampered(name: string, from: string, file: string, change: (data: TensorData) => TensorData) {
+  const copy = join(folder, name);
+  cpSync(from, copy, { recursive: true });
+  const source = openSafetensors(join(from, file));
+  const tensors = new Map(
+    [...source.names()].map((tensor) => {
+      const data = { dtype: source.dtypeOf(tensor), shape: source.shapeOf(tensor), data: source.bytes(tensor) };
+      return [tensor, tensor === 'output' || tensor === 'last_hidden_state' ? change(data) : data];
+    }),
+  );
+  source.close();
+  await writeSafetensors(join(copy, file), tensors);
+  return copy;
+}
+
+/** Adds to the value at an index. */
+function shifted(data: TensorData, index: number, by: number): TensorData {
+  const values = new Float32Array(data.data.slice().buffer);
+  values[index]! += by;
+  return { ...data, data: new Uint8Array(values.buffer) };
+}
+
+function cli(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return cliOn(undefined, ...args);
+}
+
+/** The command in a process of its own, on the given engine. */
+function cliOn(engine: string | undefined, ...args: string[]) {
+  return spawnSync(process.execPath, [projectPath('lib', 'bin', '3ncore.cjs'), 'verify', ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, ...(engine === undefined ? {} : { NCORE_ENGINE: engine }) },
+  });
+}
+
+describe('verify', () => {
+  it('passes every golden case from the root, lists what it does not replay and leaves no tensor', async () => {
+    await verify([golden('preprocess')]);
+    const before = tf.memory().numTensors;
+    const report = await verify([golden()]);
+    assert.equal(tf.memory().numTensors, before);
+    assert.deepEqual(
+      report.cases.filter((c) => !c.passed),
+      [],
+    );
+    assert.equal(report.cases.length, 9);
+    assert.equal(
+      report.cases.reduce((sum, c) => sum + c.tensors, 0),
+      28 + 4 * 3 + 6 + 6 + 7 + 4,
+    );
+    assert.ok(report.passed);
+    assert.ok(report.notReplayed.includes('kd/kd1') && report.notReplayed.includes('full'));
+  });
+
+  it('takes the folder of a kind, a single case, and each case once', async () => {
+    const names = async (...dirs: string[]): Promise<string[]> => (await verify(dirs)).cases.map((c) => c.name);
+    assert.equal((await names(golden('mobilenetv5'))).length, 5);
+    assert.deepEqual(await names(golden('siglip', 'p16_64_nohead_bf16_sharded')), [
+      'siglip/p16_64_nohead_bf16_sharded/io.safetensors',
+    ]);
+    assert.equal((await names(golden('siglip'), golden('siglip', 'p14_56'))).length, 3);
+  });
+
+  it('finds a case in a folder of another name', async () => {
+    cpSync(golden('siglip', 'p14_56'), join(folder, 'elsewhere'), { recursive: true });
+    assert.equal((await verify([join(folder, 'elsewhere')])).cases.length, 2);
+  });
+
+  it('fails a case whose numbers differ, and says where', async () => {
+    const copy = await tampered('numbers', golden('mobilenetv5', 'm1'), 'case1_96x96_msfa2.safetensors', (data) =>
+      shifted(data, 2 * 2 * 5 + 3, 0.01),
+    );
+    const report = await verify([copy]);
+    assert.equal(report.passed, false);
+    const [bad] = report.cases.filter((c) => !c.passed);
+    assert.match(bad!.where, /^output \[0, 5, 1, 1\]$/);
+    // 0.01 was added to what differed by rounding.
+    assert.ok(Math.abs(bad!.worst! - 0.01) < 1e-4);
+  });
+
+  it('fails a case with NaN, one of another shape and one with a damaged file, the others are still compared', async () => {
+    const base = golden('siglip', 'p14_56');
+    const nan = await tampered('nan', base, 'io.safetensors', (data) => shifted(data, 7, NaN));
+    const shape = await tampered('shape', base, 'io.safetensors', (data) => ({ ...data, shape: [2, 48, 16] }));
+    const damaged = join(folder, 'damaged');
+    cpSync(base, damaged, { recursive: true });
+    rmSync(join(damaged, 'io.safetensors'));
+    writeFileSync(join(damaged, 'io.safetensors'), 'nothing');
+    const failed = await Promise.all([nan, shape, damaged].map((dir) => verify([dir])));
+    for (const report of failed)
+      assert.deepEqual(
+        report.cases.map((c) => c.passed),
+        [false, true],
+      );
+    assert.match(failed[0]!.cases[0]!.where, /^last_hidden_state \[0, 0, 7\]/);
+    assert.match(failed[1]!.cases[0]!.where, /expected shape \[2, 48, 16\], got \[2, 16, 48\]/);
+    assert.match(failed[2]!.cases[0]!.where, /expected a safetensors file, got 7 bytes/);
+  });
+
+  it('fails a case whose configuration is damaged', async () => {
+    const damaged = join(folder, 'siglip', 'config');
+    cpSync(golden('siglip', 'p14_56'), damaged, { recursive: true });
+    rmSync(join(damaged, 'config.json'));
+    writeFileSync(join(damaged, 'config.json'), '{');
+    const { cases } = await verify([join(folder, 'siglip')]);
+    assert.deepEqual(
+      cases.map((c) => [c.name, c.passed]),
+      [['siglip/config', false]],
+    );
+    assert.match(cases[0]!.where, /config\.json: expected JSON/);
+  });
+
+  it('fails when nothing was found', async () => {
+    mkdirSync(join(folder, 'nothing'));
+    assert.equal((await verify([join(folder, 'nothing')])).passed, false);
+  });
+
+  it('passes every golden case on wasm', () => {
+    const { status, stdout } = cliOn('wasm', golden(), '--json');
+    const report = JSON.parse(stdout) as VerifyReport;
+    assert.deepEqual([report.engine, report.cases.length, report.passed, status], ['wasm', 9, true, 0]);
+  });
+
+  it('answers on the command line with 0, 1 and 2', () => {
+    const good = cli(golden('preprocess'), '--json');
+    assert.equal(good.status, 0, good.stderr);
+    assert.equal((JSON.parse(good.stdout) as { passed: boolean }).passed, true);
+    const empty = join(folder, 'empty');
+    mkdirSync(empty);
+    assert.equal(cli(empty).status, 1);
+    const missing = cli(join(folder, 'missing'));
+    assert.equal(missing.status, 2);
+    assert.match(missing.stderr, /^3ncore: .*missing: expected a folder of golden cases, got no such folder\.\n$/);
+    assert.equal(cli().status, 2);
+  });
+});
