@@ -49,9 +49,7 @@ export function form({ experiment }: Conduit): void {
   if (kernelPort() === undefined) return;
   const path = projectPath('data-manifests', 'schemas', 'experiment.schema.json');
   const schema = readJson(path) as FormSchema;
-  await Promise.resolve(
-    schemaForm(schema, experiment, { only: ['seed', 'adapter', 'training', 'analysis'] }).display(),
-  );
+  schemaForm(schema, experiment, { only: ['seed', 'adapter', 'training', 'analysis'] }).display();
 }
 
 /** Reads the data set: counts by split and what is left out, with reasons; writes `studies.csv`. */

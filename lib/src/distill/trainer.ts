@@ -4,13 +4,13 @@ import { yieldToEvents } from '../host/abort.js';
 import { BadInput } from '../host/errors.js';
 import { createAdamW, type AdamW } from './adamw.js';
 import { latestCheckpoint, restoreCheckpoint, writeCheckpoint, type Best, type TrainState } from './checkpoint.js';
-import type { TrainData } from './data.js';
+import { labelsOf, type TrainData } from './data.js';
 import type { StepRecord, TrainEvent, ValidationRecord } from './events.js';
 import { stageAt, totalSteps, type TrainPlan } from './plan.js';
 import { createPredictor, predictionErrors, predictTargets, type Predictor } from './predict.js';
 import { poolsOf, runStep, type StepContext } from './run_step.js';
 import type { Bridge, Student } from './student.js';
-import type { Standardisation, Targets } from './targets.js';
+import type { Standardisation } from './targets.js';
 import { createTrainStep } from './train_step.js';
 import { assignValues, trainedVariables, valuesOf, type Variables } from './variables.js';
 
@@ -92,8 +92,7 @@ async function validate(
   const indices = data.validation.filter((index) => data.studies[index]?.targets !== null);
   if (indices.length === 0) return undefined;
   const predicted = await predictTargets(predictor, data, indices, plan.batch, standardisation, signal);
-  const labels = indices.map((index) => data.studies[index]?.targets as Targets);
-  return { step, ...predictionErrors(predicted, labels, standardisation) };
+  return { step, ...predictionErrors(predicted, labelsOf(data, indices), standardisation) };
 }
 
 function isDue(step: number, every: number, total: number): boolean {

@@ -1,5 +1,4 @@
 import { escapeHtml } from '../host/html.js';
-import type { JsonObject } from './kernel_port.js';
 import type { ValueWidget, Widget } from './widget.js';
 import {
   checkbox,
@@ -46,7 +45,7 @@ type Context = { readonly root: FormSchema; readonly onChange: (path: string, va
 
 /** A range this wide is chosen on a logarithmic scale (learning rates). */
 const logarithmicRatio = 1000;
-const fieldLayout: JsonObject = { width: '440px' };
+const appearance = { descriptionWidth: '150px', layout: { width: '480px' } };
 
 /** A schema in place of its local reference (`#/$defs/name`); what stands beside the reference (title, default) wins. */
 function resolve(schema: FormSchema, root: FormSchema): FormSchema {
@@ -111,7 +110,7 @@ function help(description: string): Widget {
 
 function scalarField(schema: FormSchema, path: readonly string[], values: Values, context: Context): Widget[] {
   const name = path.at(-1) as string;
-  const label = { description: schema.title ?? name, tooltip: schema.description ?? name, layout: fieldLayout };
+  const label = { description: schema.title ?? name, tooltip: schema.description ?? name, ...appearance };
   const widget = inputOf(schema, values[name], label, (value) => {
     values[name] = value;
     context.onChange(path.join('.'), value);
