@@ -1,16 +1,15 @@
 import type { RegressorBridge } from './adapters/regressor_files.js';
 import type { Bridge } from './distill/student.js';
 import { mobilenetV5FeatureShapes, siglipFeatureShapes } from './models/feature_shapes.js';
-import type { MobileNetV5Config } from './models/mobilenet_v5_config.js';
 import * as projector from './models/projector.js';
 import type { ProjectorConfig } from './models/projector.js';
-import type { SiglipVisionConfig } from './models/siglip_vision_config.js';
 import { patchGrid } from './models/siglip_vision_config.js';
 import { BadInput } from './host/errors.js';
 import type { Bridge as BridgeConfig, Experiment } from './schema/generated/experiment.js';
 import { disposeParams, initialise, trainable } from './tree/params.js';
 import { fold, rootKey } from './tree/random.js';
 import { countParameters } from './tree/spec.js';
+import { towerConfigs } from './weights.js';
 
 /** A bridge of an experiment with everything that follows from the two towers. */
 export interface PlannedBridge {
@@ -33,17 +32,29 @@ function shapeOf(shapes: ReadonlyMap<string, readonly number[]>, name: string, w
   throw new BadInput({ where, expected: `one of ${[...shapes.keys()].join(', ')}`, got: name });
 }
 
-/** The bridges of an experiment between two towers. @throws BadInput naming a feature that a tower has not. */
-export function planBridges(
-  { bridges, teacher, student }: Experiment,
-  teacherConfig: SiglipVisionConfig,
-  studentConfig: MobileNetV5Config,
-): PlannedBridge[] {
+/** Parameters and files carry a bridge's name, so no two may share one. */
+function checkDistinct(planned: readonly PlannedBridge[]): PlannedBridge[] {
+  planned.forEach(({ name, config }, i) => {
+    const first = planned.findIndex((other) => other.name === name);
+    if (first === i) return;
+    const got = `${config.teacher} → ${config.student} again, as in bridges[${first}]`;
+    throw new BadInput({ where: `bridges[${i}]`, expected: 'another pair of features', got });
+  });
+  return [...planned];
+}
+
+/**
+ * The bridges of an experiment from the configurations of its towers; no weights are read.
+ * @throws BadInput naming a feature that a tower has not, or a pair of features that is there twice.
+ */
+export function planBridges(experiment: Experiment): PlannedBridge[] {
+  const { bridges, teacher, student } = experiment;
+  const { teacher: teacherConfig, student: studentConfig } = towerConfigs(experiment);
   const sizeOf = ({ height, width }: { height: number; width: number }): [number, number] => [height, width];
   const ofTeacher = siglipFeatureShapes(teacherConfig, sizeOf(teacher.preprocessing));
   const ofStudent = mobilenetV5FeatureShapes(studentConfig, sizeOf(student.preprocessing));
   const tokenGrid = patchGrid(teacherConfig, sizeOf(teacher.preprocessing));
-  return bridges.map((config, i) => {
+  const planned = bridges.map((config, i) => {
     const tokens = shapeOf(ofTeacher, config.teacher, `bridges[${i}].teacher`);
     const map = shapeOf(ofStudent, config.student, `bridges[${i}].student`);
     const width = tokens.at(-1) as number;
@@ -56,6 +67,7 @@ export function planBridges(
       parameters: countParameters(projector.spec(projection)),
     };
   });
+  return checkDistinct(planned);
 }
 
 /** The bridges as training takes them, their projectors new and trainable, and how to free them. */

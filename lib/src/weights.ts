@@ -10,6 +10,7 @@ import * as mobilenet from './models/mobilenet_v5.js';
 import { mobilenetV5Config, type MobileNetV5Config } from './models/mobilenet_v5_config.js';
 import * as siglip from './models/siglip_vision.js';
 import { siglipVisionConfig, type SiglipVisionConfig } from './models/siglip_vision_config.js';
+import type { Experiment } from './schema/generated/experiment.js';
 import { initialise } from './tree/params.js';
 import { rootKey } from './tree/random.js';
 
@@ -73,6 +74,18 @@ export function weightsHash(place: WeightsPlace, seed: number): string {
   if (place.kind === 'random') hash.update(`seed ${seed}`);
   else for (const file of weightFiles(place.folder)) hash.update(sha256File(file));
   return hash.digest('hex');
+}
+
+/** The configurations of an experiment's two towers; no weights are read. */
+export function towerConfigs({ teacher, student }: Experiment): {
+  readonly teacher: SiglipVisionConfig;
+  readonly student: MobileNetV5Config;
+} {
+  const [ofTeacher, ofStudent] = [locateWeights(teacher.weights).config, locateWeights(student.weights).config];
+  return {
+    teacher: siglipVisionConfig(readJsonObject(ofTeacher), ofTeacher),
+    student: mobilenetV5Config(readJsonObject(ofStudent), ofStudent),
+  };
 }
 
 /** The teacher's configuration and weights; `seed` fills random ones. The caller owns the tensors. */
