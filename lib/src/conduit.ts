@@ -102,11 +102,11 @@ async function decodeSample({ studies, root }: StudySet, signal: AbortSignal | u
   const unreadable: string[] = [];
   for await (const extraction of extractEach(studies, { signal })) {
     if (extraction.kind === 'frames') sample.push(extraction);
-    else unreadable.push(`Left out, its frames cannot be decoded: ${extraction.reason}`);
+    else unreadable.push(extraction.reason);
     if (sample.length === pictured) break;
   }
   if (sample.length > 0) return { sample, unreadable };
-  throw new BadInput({ where: root, expected: 'videos that can be decoded', got: unreadable[0] ?? 'none' });
+  throw new BadInput({ where: root, expected: 'videos that can be decoded', got: `none (${unreadable[0] ?? ''})` });
 }
 
 /** ED and ES frames of the first readable studies, decoded just now, as pictures. */
@@ -117,6 +117,7 @@ export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Sect
     const caption = `EDV ${study.EDV.toFixed(0)} mL, ESV ${study.ESV.toFixed(0)} mL, EF ${study.EF.toFixed(0)} %`;
     return { study: study.id, ED, ES, caption };
   });
+  const leftOut = unreadable.map((reason) => `Left out, its frames cannot be decoded: ${reason}`);
   const decoders = new Set(sample.map(({ frames: { decoder } }) => decoder));
   const { teacher, student } = phase.experiment;
   phase.body.preprocessing = {
@@ -126,7 +127,7 @@ export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Sect
   };
   return add(phase, {
     figures: [frameMontage(pairs, 'End-diastolic and end-systolic frames', { notes: phase.stamps })],
-    notes: [`Decoded by ${[...decoders].join(' and ')}: only the frames that are needed.`, ...unreadable],
+    notes: [`Decoded by ${[...decoders].join(' and ')}: only the frames that are needed.`, ...leftOut],
   });
 }
 

@@ -24,7 +24,9 @@ function stopped(out: string, folder: string, signal: NodeJS.Signals): Promise<C
     env,
     watch: (child) => {
       const watching = setInterval(() => {
-        if (checkpointsIn(join(out, folder)) >= 2) child.kill(signal);
+        if (checkpointsIn(join(out, folder)) < 2) return;
+        clearInterval(watching);
+        child.kill(signal);
       }, 5);
       child.on('close', () => clearInterval(watching));
     },
