@@ -22,8 +22,6 @@ import type { ActiveBody } from './schema/generated/reports.js';
 import { predictionRows, runStudent, type StudentRun, type TrainedModel } from './student_run.js';
 import { openStudies } from './studies.js';
 import { cohortOf, loadFrames, teacherFeatures, type Cohort } from './training_data.js';
-import { disposeParams } from './tree/params.js';
-import { openStudentBase, openTeacher } from './weights.js';
 
 export interface ActiveOptions {
   /** Goes on from the newest checkpoints of the run. */
@@ -40,14 +38,6 @@ export interface Active extends Phase<'active'> {
   readonly runs: StudentRun[];
   rows: readonly PredictionRow[];
   assessment: Assessment | undefined;
-}
-
-function plan(experiment: Active['experiment']): PlannedBridge[] {
-  const teacher = openTeacher(experiment.teacher.weights, experiment.seed);
-  const student = openStudentBase(experiment.student.weights, experiment.seed);
-  disposeParams(teacher.params);
-  disposeParams(student.params);
-  return planBridges(experiment, teacher.config, student.config);
 }
 
 /** Begins Active in a run, by default the current one; Conduit runs first with defaults where it has not. Decodes all frames. */
@@ -71,7 +61,7 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
     add(phase, { tables: [table('unreadable', 'Left out: frames that could not be decoded', rows)] });
   }
   const cohort = cohortOf(loaded, experiment.data.labelled);
-  const planned = plan(experiment);
+  const planned = planBridges(experiment);
   return { ...phase, options, cohort, planned, features: undefined, runs: [], rows: [], assessment: undefined };
 }
 

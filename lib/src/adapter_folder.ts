@@ -13,10 +13,8 @@ import type { Experiment } from './schema/generated/experiment.js';
 import { adapterConfig } from './student_model.js';
 import type { StudentRun } from './student_run.js';
 import type { Cohort } from './training_data.js';
-import { locateWeights } from './weights.js';
+import { locateWeights, studentBaseConfig } from './weights.js';
 import * as mobilenet from './models/mobilenet_v5.js';
-import { mobilenetV5Config } from './models/mobilenet_v5_config.js';
-import { readJsonObject } from './files/json.js';
 
 /** What the analysis found, for the model card. */
 type Findings = Pick<Assessment, 'metrics' | 'comparisons'>;
@@ -32,7 +30,7 @@ function notices(experiment: Experiment): string[] {
 
 /** The kinds of layers that carry an adapter, e.g. `pw_exp.conv`, with how many of each. */
 function targetKinds(experiment: Experiment): string[] {
-  const config = mobilenetV5Config(readJsonObject(locateWeights(experiment.student.weights).config));
+  const config = studentBaseConfig(experiment.student.weights);
   const counts = new Map<string, number>();
   for (const { module } of loraTargets(mobilenet.spec(config), adapterConfig(experiment))) {
     const kind = module.replace(/^.*\.\d+\.\d+\./, '').replace(/^msfa\./, '');
