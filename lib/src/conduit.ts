@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { datasetManifest } from './artifacts.js';
-import { bytesAt, planBridges, type PlannedBridge } from './bridges.js';
+import { bytesAt, planBridges } from './bridges.js';
 import { studiesCsv } from './data/dataset.js';
 import { extractFrames } from './data/frames.js';
 import { preprocess } from './data/preprocess.js';
@@ -24,7 +24,6 @@ import { bridgesTable } from './report/result_tables.js';
 import { table } from './report/table.js';
 import { runReservoir } from './reservoir.js';
 import { currentRun, runPath, type Run } from './run_folder.js';
-import type { Experiment } from './schema/generated/experiment.js';
 import type { ConduitBody } from './schema/generated/reports.js';
 import { validate } from './schema/validate.js';
 import { buildStudent } from './student_model.js';
