@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loraTargets } from './adapters/lora.js';
-import type { ComparisonRow, MetricRow } from './analysis/evaluate.js';
+import type { Assessment } from './analysis/assessment.js';
 import { gatherArtifacts } from './artifacts.js';
 import { newTimestampFolder } from './distill/checkpoint.js';
 import { writeFileAtomic } from './files/atomic.js';
@@ -19,10 +19,7 @@ import { mobilenetV5Config } from './models/mobilenet_v5_config.js';
 import { readJsonObject } from './files/json.js';
 
 /** What the analysis found, for the model card. */
-export interface Findings {
-  readonly metrics: readonly MetricRow[];
-  readonly comparisons: readonly ComparisonRow[];
-}
+type Findings = Pick<Assessment, 'metrics' | 'comparisons'>;
 
 /** Terms that go with whatever is made from the provider's weights: those that came with the weights' folder. */
 function notices(experiment: Experiment): string[] {

@@ -18,6 +18,7 @@ import { schemaForm, type FormSchema } from './jupyter/widgets_form.js';
 import * as siglip from './models/siglip_vision.js';
 import { add, finishPhase, hasReport, saveExperiment, startPhase, type Phase, type Section } from './phase.js';
 import { bridgesFigure } from './report/figures/bridges.js';
+import { labelsFigure } from './report/figures/labels.js';
 import { frameMontage } from './report/figures/montage.js';
 import { bridgesTable } from './report/result_tables.js';
 import { table } from './report/table.js';
@@ -84,6 +85,7 @@ export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Sec
       ...(reasons.length > 0 ? [table('excluded', 'Left out, with reasons', reasons)] : []),
       ...(phantom ? [table('studies', 'Usable studies', rows)] : []),
     ],
+    figures: [labelsFigure(set.studies, phase.stamps)],
     notes: terms === null ? [] : [`${set.dataset} is used under its provider's terms: ${terms}`],
   });
 }

@@ -136,7 +136,7 @@ export function text(
   return new ValueWidget(input('Text', 'TextStyleModel', options, state), textValue);
 }
 
-/** HTML that can be replaced; text from data must have been escaped (host/html). */
+/** HTML that can be replaced; text from data must have been escaped (host/escape). */
 export function html(value: string, options: Described = {}): ValueWidget<string> {
   return new ValueWidget({ ...labelled('HTML', 'HTMLStyleModel', options), value, placeholder: '' }, textValue);
 }
