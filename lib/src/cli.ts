@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { dataCommand } from './cli/data.js';
 import { initCommand } from './cli/init.js';
+import { miniaturesCommand } from './cli/miniatures.js';
 import { verifyCommand } from './cli/verify.js';
 import { BadInput, Interrupted } from './host/errors.js';
 
@@ -14,6 +15,7 @@ export function program(): Command {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '3ncore: ')) })
     .addCommand(dataCommand())
     .addCommand(initCommand())
+    .addCommand(miniaturesCommand())
     .addCommand(verifyCommand());
 }
 
