@@ -1,6 +1,5 @@
 // Opens JupyterLab on the notebooks: `npm run lab -- [options of jupyter lab]`.
 import { spawn } from 'node:child_process';
-import { processEnvironment } from './setup/environment.mjs';
 import { inRoot, inVenv } from './setup/project.mjs';
 
 // Settings and run-time files stay inside the clone unless the user has named places of their own.
@@ -15,7 +14,7 @@ const inside = Object.fromEntries(
 );
 const lab = spawn(inVenv('bin', 'jupyter'), ['lab', ...process.argv.slice(2)], {
   cwd: inRoot('notebooks'),
-  env: processEnvironment(inside),
+  env: { ...process.env, ...inside },
   stdio: 'inherit',
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => lab.kill(signal));

@@ -5,7 +5,10 @@
 const graceMs = 10_000;
 const parentCheckMs = 2_000;
 
-/** SIGINT ends the running cell: at once, or after a grace when code of the cell listens too; a second one ends it at once. */
+/**
+ * SIGINT ends the running cell: at once, or after a grace when code of the cell listens too; a second one ends it at once.
+ * One that comes while the cell is compiled can be lost: Node drops it with the listeners it removes around the run.
+ */
 function stopOnInterrupt(cells) {
   let asked;
   process.on('SIGINT', () => {

@@ -2,8 +2,23 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { toolEnvironment } from './environment.mjs';
 import { inEngine } from './project.mjs';
+
+/** The environment of set-up's tools: their caches and temporary files are inside the clone. */
+function toolEnvironment(extra) {
+  const temporary = inEngine('tmp');
+  return {
+    XDG_CACHE_HOME: join(temporary, 'cache'),
+    PIP_NO_CACHE_DIR: process.env.PIP_CACHE_DIR === undefined ? '1' : '',
+    PIP_DISABLE_PIP_VERSION_CHECK: '1',
+    ZIG_GLOBAL_CACHE_DIR: join(temporary, 'zig'),
+    ZIG_LOCAL_CACHE_DIR: join(temporary, 'zig'),
+    ...process.env,
+    npm_config_cache: join(temporary, 'npm'),
+    TMPDIR: temporary,
+    ...extra,
+  };
+}
 
 /** A program that ended badly, with the last lines it wrote. */
 export class CommandFailure extends Error {

@@ -6,7 +6,6 @@ import { cpus } from 'node:os';
 import { dirname } from 'node:path';
 import { buildAddon, findCompilers, unitLists, ziglang } from './addon.mjs';
 import { findProgram, gistOf, runCommand } from './command.mjs';
-import { processEnvironment } from './environment.mjs';
 import { SetupFailure } from './failure.mjs';
 import { addonPackage, inRoot, installedAddon } from './project.mjs';
 import { findPython } from './python.mjs';
@@ -164,7 +163,7 @@ async function probe(name) {
       if (sum !== 3) throw new Error('a product of ones gave ' + sum);
       process.stdout.write(JSON.stringify(description));
     });`;
-  const env = processEnvironment({ NCORE_ENGINE: name });
+  const env = { NCORE_ENGINE: name };
   return JSON.parse(await runCommand(process.execPath, ['-e', code], { cwd: inRoot(), env, seconds: 120 }));
 }
 

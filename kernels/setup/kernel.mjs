@@ -1,6 +1,5 @@
 import { cpSync, existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { engineEnvironment } from './environment.mjs';
 import { inRoot, inVenv, root } from './project.mjs';
 import { hashFiles, hashOf, writeJson } from './stamp.mjs';
 
@@ -12,7 +11,7 @@ const installed = inVenv('share', 'jupyter', 'kernels', 'tslab');
 export const kernel = {
   name: 'kernel',
   stamp: join(installed, '.setup.json'),
-  inputs: () => hashOf(hashFiles(source), papermill, process.execPath, installed, engineEnvironment),
+  inputs: () => hashOf(hashFiles(source), papermill, process.execPath, installed),
   present: () => existsSync(join(installed, 'kernel.json')) || !existsSync(join(source, 'kernel.json')),
   async run() {
     if (!existsSync(join(source, 'kernel.json'))) return { detail: 'kernels/3ncore has no kernel.json' };
@@ -23,7 +22,7 @@ export const kernel = {
     writeJson(join(temporary, 'kernel.json'), {
       ...spec,
       argv: spec.argv.map((part) => absolute(part)),
-      env: { ...engineEnvironment, NCORE_ROOT: root, ...spec.env },
+      env: { ...spec.env, NCORE_ROOT: root },
     });
     rmSync(installed, { recursive: true, force: true });
     letPythonFindPapermill();

@@ -2,6 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { dataCommand } from './cli/data.js';
 import { initCommand } from './cli/init.js';
 import { miniaturesCommand } from './cli/miniatures.js';
+import { startCommand } from './cli/start.js';
+import { trainCommand } from './cli/train.js';
 import { verifyCommand } from './cli/verify.js';
 import { BadInput, Interrupted } from './host/errors.js';
 
@@ -14,8 +16,10 @@ export function program(): Command {
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '3ncore: ')) })
     .addCommand(dataCommand())
+    .addCommand(startCommand())
     .addCommand(initCommand())
     .addCommand(miniaturesCommand())
+    .addCommand(trainCommand())
     .addCommand(verifyCommand());
 }
 

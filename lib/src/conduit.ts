@@ -18,6 +18,7 @@ import { schemaForm, type FormSchema } from './jupyter/widgets_form.js';
 import * as siglip from './models/siglip_vision.js';
 import { add, finishPhase, hasReport, saveExperiment, startPhase, type Phase, type Section } from './phase.js';
 import { bridgesFigure } from './report/figures/bridges.js';
+import { labelsFigure } from './report/figures/labels.js';
 import { frameMontage } from './report/figures/montage.js';
 import { bridgesTable } from './report/result_tables.js';
 import { table } from './report/table.js';
@@ -49,9 +50,7 @@ export function form({ experiment }: Conduit): void {
   if (kernelPort() === undefined) return;
   const path = projectPath('data-manifests', 'schemas', 'experiment.schema.json');
   const schema = readJson(path) as FormSchema;
-  await Promise.resolve(
-    schemaForm(schema, experiment, { only: ['seed', 'adapter', 'training', 'analysis'] }).display(),
-  );
+  schemaForm(schema, experiment, { only: ['seed', 'adapter', 'training', 'analysis'] }).display();
 }
 
 /** Reads the data set: counts by split and what is left out, with reasons; writes `studies.csv`. */
@@ -86,6 +85,7 @@ export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Sec
       ...(reasons.length > 0 ? [table('excluded', 'Left out, with reasons', reasons)] : []),
       ...(phantom ? [table('studies', 'Usable studies', rows)] : []),
     ],
+    figures: [labelsFigure(set.studies, phase.stamps)],
     notes: terms === null ? [] : [`${set.dataset} is used under its provider's terms: ${terms}`],
   });
 }

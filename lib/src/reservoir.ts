@@ -12,6 +12,7 @@ import * as mobilenet from './models/mobilenet_v5.js';
 import * as siglip from './models/siglip_vision.js';
 import { add, finishPhase, hasReport, startPhase, type Phase, type Section } from './phase.js';
 import { costFigure } from './report/figures/cost.js';
+import { setupFigure } from './report/figures/setup.js';
 import { costTable } from './report/result_tables.js';
 import { table } from './report/table.js';
 import type { Run } from './run_folder.js';
@@ -82,6 +83,7 @@ export async function environment(phase: Reservoir): Promise<Section> {
       ),
       table('environment', 'Engine and machine', rows),
     ],
+    figures: [setupFigure(setup.steps)],
   });
 }
 

@@ -11,25 +11,9 @@ import {
 } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { sha256File } from './files/hash.js';
-import { readJson, writeJson } from './files/json.js';
 import { utcTimestamp } from './host/clock.js';
 import { BadInput, messageOf } from './host/errors.js';
 import { nearestExisting, projectPath } from './host/places.js';
-
-export type RunStatus = 'running' | 'done' | 'failed' | 'interrupted';
-
-/** `run.json`: what this run is and how it ended. */
-export interface RunRecord {
-  readonly status: RunStatus;
-  readonly command: readonly string[];
-  readonly seed: number;
-  readonly created: string;
-  readonly finished: string | null;
-  readonly error: string | null;
-  readonly versions: Readonly<Record<string, string>>;
-  /** sha256 of the files that determine or are the result, by their path in the run folder. */
-  readonly hashes: Readonly<Record<string, string>>;
-}
 
 /** A folder that takes everything one run leaves behind. */
 export interface Run {
@@ -71,6 +55,13 @@ export function createRun(out?: string): Run {
   return { folder };
 }
 
+/** A run that is there already. @throws BadInput when the folder holds no `experiment.json`. */
+export function openRun(folder: string): Run {
+  const run = { folder: resolve(folder) };
+  if (existsSync(runPath(run, 'experiment.json'))) return run;
+  throw new BadInput({ where: folder, expected: 'a run folder with experiment.json', got: 'none' });
+}
+
 /** The run a notebook belongs to: `RUN_DIR`, else `runs/latest`, else a new one. */
 export function currentRun(): Run {
   const given = process.env['RUN_DIR'];
@@ -102,13 +93,4 @@ export function hashFiles(run: Run): Record<string, string> {
     hashes[name] = sha256File(path);
   }
   return Object.fromEntries(Object.entries(hashes).sort(([a], [b]) => a.localeCompare(b)));
-}
-
-export async function writeRunRecord(run: Run, record: RunRecord): Promise<void> {
-  await writeJson(runPath(run, 'run.json'), record);
-}
-
-export function readRunRecord(run: Run): RunRecord | undefined {
-  const path = runPath(run, 'run.json');
-  return existsSync(path) ? (readJson(path) as RunRecord) : undefined;
 }

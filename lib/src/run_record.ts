@@ -1,7 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { sha256File } from './files/hash.js';
+import { writeJson } from './files/json.js';
+import { Interrupted, messageOf } from './host/errors.js';
 import { projectPath } from './host/places.js';
-import { hashFiles, readRunRecord, runPath, writeRunRecord, type Run, type RunStatus } from './run_folder.js';
+import { hashFiles, runPath, type Run } from './run_folder.js';
+
+export type RunStatus = 'running' | 'done' | 'failed' | 'interrupted';
+
+/** `run.json`: what this run is and how it ended. */
+export interface RunRecord {
+  readonly status: RunStatus;
+  readonly command: readonly string[];
+  readonly seed: number;
+  readonly created: string;
+  readonly finished: string | null;
+  readonly error: string | null;
+  readonly versions: Readonly<Record<string, string>>;
+  /** sha256 of the files that determine or are the result, by their path in the run folder. */
+  readonly hashes: Readonly<Record<string, string>>;
+}
 
 /** Versions that determine a result: the library, Node and what the lock files fix. */
 function versions(): Record<string, string> {
@@ -14,23 +31,33 @@ function versions(): Record<string, string> {
   };
 }
 
-/** Writes `run.json` at the start of a run. */
-export async function startRecord(run: Run, command: readonly string[], seed: number): Promise<void> {
-  await writeRunRecord(run, {
+async function begin(run: Run, seed: number): Promise<RunRecord> {
+  const record: RunRecord = {
     status: 'running',
-    command: ['3ncore', ...command],
+    command: ['3ncore', ...process.argv.slice(2)],
     seed,
     created: new Date().toISOString(),
     finished: null,
     error: null,
     versions: versions(),
     hashes: { 'experiment.json': sha256File(runPath(run, 'experiment.json')) },
-  });
+  };
+  await writeJson(runPath(run, 'run.json'), record);
+  return record;
 }
 
-/** Completes `run.json` at the end of a run, with the sha256 of every file it left. */
-export async function finishRecord(run: Run, status: RunStatus, error: string | null): Promise<void> {
-  const record = readRunRecord(run);
-  if (record === undefined) throw new Error(`no run.json in ${run.folder}`);
-  await writeRunRecord(run, { ...record, status, error, finished: new Date().toISOString(), hashes: hashFiles(run) });
+/** Does the work of a run while `run.json` says how it stands, whatever happens. */
+export async function recorded(run: Run, seed: number, work: () => Promise<void>): Promise<void> {
+  const record = await begin(run, seed);
+  const end = async (status: RunStatus, error: string | null): Promise<void> => {
+    const finished = new Date().toISOString();
+    await writeJson(runPath(run, 'run.json'), { ...record, status, error, finished, hashes: hashFiles(run) });
+  };
+  try {
+    await work();
+  } catch (error) {
+    await end(error instanceof Interrupted ? 'interrupted' : 'failed', messageOf(error));
+    throw error;
+  }
+  await end('done', null);
 }

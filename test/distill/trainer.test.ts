@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { saveAdapter } from 'gemma-3ncore/adapters/peft_files';
+import { labelsOf } from 'gemma-3ncore/distill/data';
 import type { TrainEvent } from 'gemma-3ncore/distill/events';
 import { baselinePlan } from 'gemma-3ncore/distill/plan';
 import { createPredictor, predictionErrors, predictTargets } from 'gemma-3ncore/distill/predict';
@@ -16,12 +17,7 @@ import { tiny, tinyData, tinyLora, tinyPlan, tinySpec } from '../support/tiny_st
 
 const folder = useFolder();
 const data = tinyData(16, 9);
-const standardisation = standardisationOf(
-  data.train.flatMap((i) => {
-    const targets = data.studies[i]!.targets;
-    return targets === null ? [] : [targets];
-  }),
-);
+const standardisation = standardisationOf(labelsOf(data, data.train));
 
 type Settings = Partial<TrainOptions> & { readonly seed?: number };
 
@@ -123,7 +119,7 @@ describe('distill/trainer', () => {
     assert.equal(result.chosenStep, losses.indexOf(best) + 1);
     const predictor = createPredictor(student);
     const predicted = await predictTargets(predictor, data, data.validation, plan.batch, standardisation);
-    const labels = data.validation.map((i) => data.studies[i]!.targets!);
+    const labels = labelsOf(data, data.validation);
     assert.equal(predictionErrors(predicted, labels, standardisation).task, best);
     predictor.dispose();
     dispose();

@@ -92,7 +92,10 @@ throw new BadInput({ where: 'FileList.csv, row 3, column EF', expected: 'a numbe
 });
 
 test('SIGINT interrupts the cell, the notebook is written as far as it came, and the exit code is 130', async () => {
-  const source = 'console.log("waiting"); await new Promise((done) => setTimeout(done, 120_000));';
+  const source = `const sleep = (ms: number) => new Promise((done) => setTimeout(done, ms));
+await sleep(100);
+console.log("waiting");
+await sleep(120_000);`;
   const done = await execute(folder, [source, 'console.log("never")'], { interruptAfter: 'waiting\n' });
   assert.equal(done.code, 130, done.stderr);
   assert.equal(outputsOf(done, 0).at(-1)?.ename, 'Interrupted');

@@ -149,24 +149,29 @@ class QueueTests(Session):
 
 
 class InterruptTests(Session):
+    """SIGINT comes once the cell prints: in the last moments of a cell's compilation or synchronous part Node can lose it."""
+
     def interrupted(self, code):
-        """Reply, and the seconds it took after the interrupt."""
-        request = self.send(f"console.log('begun');\n{code}")
+        """Request, reply, and the seconds it took after the interrupt."""
+        request = self.send(code)
         self.wait_for_text("begun")
         start = time.monotonic()
         self.km.interrupt_kernel()
-        return self.reply(request), time.monotonic() - start
+        return request, self.reply(request), time.monotonic() - start
 
     def test_a_long_await_stops(self):
-        reply, seconds = self.interrupted("await new Promise((r) => setTimeout(r, 60_000))")
+        _, reply, seconds = self.interrupted(
+            "const sleep = (ms: number) => new Promise((done) => setTimeout(done, ms));\n"
+            "await sleep(100); console.log('begun'); await sleep(60_000);"
+        )
         self.assertEqual((reply["status"], reply["ename"]), ("error", "Interrupted"))
-        self.assertLess(seconds, 3)
+        self.assertLess(seconds, 10)
         self.assertEqual(self.run_cell("1 + 1")[0]["status"], "ok")
 
     def test_an_endless_loop_stops(self):
-        reply, seconds = self.interrupted("for (;;) {}")
+        _, reply, seconds = self.interrupted("console.log('begun'); for (;;) {}")
         self.assertEqual((reply["status"], reply["ename"]), ("error", "Interrupted"))
-        self.assertLess(seconds, 3)
+        self.assertLess(seconds, 10)
 
     def test_work_that_listens_finishes_in_its_own_way(self):
         """Its listener is added in the synchronous part of the cell, and by a package."""
@@ -174,17 +179,17 @@ class InterruptTests(Session):
         process.on('SIGINT', () => console.log('heard'));
         import { abortOnInterrupt, yieldToEvents } from 'gemma-3ncore/host/abort';
         const { signal, release } = abortOnInterrupt();
+        const sleep = (ms: number) => new Promise((done) => setTimeout(done, ms));
         try {
+          await sleep(100);
+          console.log('begun');
           for (;;) await yieldToEvents(signal);
         } finally {
-          await new Promise((r) => setTimeout(r, 500));
+          await sleep(500);
           console.log('saved');
           release();
         }"""
-        request = self.send(code + "\n")
-        time.sleep(4)
-        self.km.interrupt_kernel()
-        reply = self.reply(request)
+        request, reply, _ = self.interrupted(code)
         self.assertEqual((reply["ename"], reply["evalue"]), ("Interrupted", "interrupted"))
         text = self.stdout(self.outputs(request))
         self.assertIn("heard", text)
@@ -234,7 +239,7 @@ class LifeTests(unittest.TestCase):
         seconds = time.monotonic() - start
         kc.stop_channels()
         km.shutdown_kernel(now=True)
-        self.assertLess(seconds, 3)
+        self.assertLess(seconds, 10)
 
 
 if __name__ == "__main__":

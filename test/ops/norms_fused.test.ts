@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
+import { compile } from 'gemma-3ncore/engine/compile';
 import { hasNativeOp, nativeOp } from 'gemma-3ncore/engine/native_op';
 import { projectPath } from 'gemma-3ncore/host/places';
 import { gelu } from 'gemma-3ncore/ops/gelu';
@@ -79,6 +80,29 @@ describe('ops: fused normalisation and GELU', () => {
       const bits = (): Buffer => Buffer.concat(evaluate(name, [900, 96], true).map((v) => Buffer.from(v.buffer)));
       const first = bits();
       for (let i = 0; i < 6; i++) assert.ok(bits().equals(first));
+    });
+
+    it(`${name} rounds alike where TensorFlow reuses the memory of an input`, (context) => {
+      if (!needFused(context)) return;
+      tf.tidy(() => {
+        const [w, b] = [tf.ones([97]) as tf.Tensor1D, tf.zeros([97]) as tf.Tensor1D];
+        const run = (x: tf.Tensor, dy: tf.Tensor): tf.Tensor[] => {
+          const { value, grad } = tf.valueAndGrad((z) => norm(z, w, b))(tf.add(x, 1), tf.neg(dy));
+          return [norm(tf.add(value, 1), w, b), grad];
+        };
+        const [x, dy] = [1, 2].map((seed) => tf.randomNormal([40, 97], 0, 1, 'float32', seed)) as [
+          tf.Tensor,
+          tf.Tensor,
+        ];
+        // A compiled function frees its intermediate tensors early, eager execution holds them.
+        const compiled = compile(run);
+        const results = compiled(x, dy).map((t) => t.dataSync());
+        assert.deepEqual(
+          results,
+          run(x, dy).map((t) => t.dataSync()),
+        );
+        compiled.dispose();
+      });
     });
 
     it(`${name} lets NaN through and handles no rows`, (context) => {

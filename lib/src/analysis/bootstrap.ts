@@ -49,6 +49,15 @@ function rowsByPatient(patients: readonly string[]): number[][] {
   return [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, indices]) => indices);
 }
 
+/** The rows of as many units as there are, drawn with replacement. */
+function resample(units: readonly (readonly number[])[], random: Random): number[] {
+  const rows: number[] = [];
+  for (let n = 0; n < units.length; n++) {
+    for (const row of units[random.integer(units.length)] as readonly number[]) rows.push(row);
+  }
+  return rows;
+}
+
 /**
  * Percentile bootstrap (Efron) resampled by patient: draws as many patients as there are, with replacement, each with all of
  * its rows (views, seeds). All statistics see the same resamples, so a difference among them is a paired one.
@@ -65,7 +74,7 @@ export function bootstrap<K extends string>(
   const resampled = new Map(names.map((name) => [name, new Float64Array(settings.B)]));
   const random = new Random(fold(rootKey(settings.seed), 'bootstrap'));
   for (let b = 0; b < settings.B; b++) {
-    const drawn = statistics(units.flatMap(() => units[random.integer(units.length)] as number[]));
+    const drawn = statistics(resample(units, random));
     for (const name of names) (resampled.get(name) as Float64Array)[b] = drawn[name];
   }
   const interval = (name: K): Interval =>

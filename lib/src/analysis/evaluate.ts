@@ -63,15 +63,18 @@ function seedMeans<K extends MetricName>(
   target: Target,
   names: readonly K[],
 ): Statistics<K> {
+  const labels = rows.map((row) => row[target]);
+  const predicted = rows.map((row) => row[`${target}_pred`]);
   const seeds = [...new Set(rows.map((row) => row.seed))];
+  const seedOf = rows.map((row) => seeds.indexOf(row.seed));
   return (drawn) => {
     const sums = Object.fromEntries(names.map((name) => [name, 0])) as Record<K, number>;
-    for (const seed of seeds) {
-      const ofSeed = drawn.map((i) => rows[i] as PredictionRow).filter((row) => row.seed === seed);
-      const labels = ofSeed.map((row) => row[target]);
-      const predicted = ofSeed.map((row) => row[`${target}_pred`]);
-      for (const name of names) sums[name] += metrics[name](labels, predicted) / seeds.length;
-    }
+    seeds.forEach((_, seed) => {
+      const ofSeed = seeds.length === 1 ? drawn : drawn.filter((i) => seedOf[i] === seed);
+      const drawnLabels = ofSeed.map((i) => labels[i] as number);
+      const drawnPredicted = ofSeed.map((i) => predicted[i] as number);
+      for (const name of names) sums[name] += metrics[name](drawnLabels, drawnPredicted) / seeds.length;
+    });
     return sums;
   };
 }

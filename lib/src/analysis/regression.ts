@@ -72,21 +72,21 @@ export function pearson(a: Values, b: Values): number {
 
 /** Ranks from 1, equal values sharing the mean of theirs (scipy.stats.rankdata). */
 export function ranks(values: Values): number[] {
-  const order = values.map((_, i) => i).sort((i, j) => (values[i] as number) - (values[j] as number));
-  const result = new Array<number>(values.length);
-  for (let first = 0; first < order.length;) {
-    const value = values[order[first] as number];
+  const ascending = Float64Array.from(values).sort();
+  const rankOf = new Map<number, number>();
+  for (let first = 0; first < ascending.length;) {
+    const value = ascending[first] as number;
     let end = first + 1;
-    while (end < order.length && values[order[end] as number] === value) end += 1;
-    for (let i = first; i < end; i++) result[order[i] as number] = (first + 1 + end) / 2;
+    while (end < ascending.length && ascending[end] === value) end += 1;
+    rankOf.set(value, (first + 1 + end) / 2);
     first = end;
   }
-  return result;
+  return values.map((value) => rankOf.get(value) as number);
 }
 
 /** Spearman's rank correlation with ties (simple-statistics' breaks them by position); NaN where either side does not vary. */
 export function spearman(a: Values, b: Values): number {
-  return pearson(ranks(a), ranks(b));
+  return isConstant(a) || isConstant(b) ? NaN : pearson(ranks(a), ranks(b));
 }
 
 /** Every metric by its name. */

@@ -30,12 +30,23 @@ export interface TrainState {
   readonly best: Best | undefined;
 }
 
-/** A folder `<parent>/<YYYYMMDDTHHMMSSZ>` that does not exist yet: now, or the first free second after it. */
+const timestampPattern = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/;
+
+/** The timestamped folders in a folder, the newest last. */
+function timestampsIn(parent: string): string[] {
+  return existsSync(parent)
+    ? readdirSync(parent)
+        .filter((name) => timestampPattern.test(name))
+        .sort()
+    : [];
+}
+
+/** A folder `<parent>/<YYYYMMDDTHHMMSSZ>` that sorts after all there are: now, or the second after the newest. */
 export function newTimestampFolder(parent: string, now = Date.now()): string {
-  for (let time = now; ; time += 1000) {
-    const folder = join(parent, utcTimestamp(new Date(time)));
-    if (!existsSync(folder)) return folder;
-  }
+  const newest = timestampsIn(parent).at(-1);
+  if (newest === undefined) return join(parent, utcTimestamp(new Date(now)));
+  const after = Date.parse(newest.replace(timestampPattern, '$1-$2-$3T$4:$5:$6Z')) + 1000;
+  return join(parent, utcTimestamp(new Date(Math.max(now, after))));
 }
 
 /** Everything a checkpoint holds in numbers; the best parameters as `best.<name>`. */
@@ -74,10 +85,9 @@ export async function writeCheckpoint(
 
 /** The newest checkpoint in a folder. */
 export function latestCheckpoint(parent: string): string | undefined {
-  if (!existsSync(parent)) return undefined;
-  const names = readdirSync(parent).filter((name) => /^\d{8}T\d{6}Z$/.test(name));
-  const whole = names.filter((name) => existsSync(join(parent, name, stateFile)));
-  const newest = whole.sort().at(-1);
+  const newest = timestampsIn(parent)
+    .filter((name) => existsSync(join(parent, name, stateFile)))
+    .at(-1);
   return newest === undefined ? undefined : join(parent, newest);
 }
 

@@ -20,3 +20,11 @@ export interface TrainData {
   /** Per bridge the teacher's pooled map `[2B, g, g, Ct]`, ED above ES; the caller owns them. Not called without bridges. */
   teacher(indices: readonly number[]): readonly tf.Tensor4D[] | Promise<readonly tf.Tensor4D[]>;
 }
+
+/** The labels of some studies; unlabelled ones are left out. */
+export function labelsOf({ studies }: Pick<TrainData, 'studies'>, indices: readonly number[]): Targets[] {
+  return indices.flatMap((index) => {
+    const targets = studies[index]?.targets ?? null;
+    return targets === null ? [] : [targets];
+  });
+}

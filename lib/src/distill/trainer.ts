@@ -4,13 +4,13 @@ import { yieldToEvents } from '../host/abort.js';
 import { BadInput } from '../host/errors.js';
 import { createAdamW, type AdamW } from './adamw.js';
 import { latestCheckpoint, restoreCheckpoint, writeCheckpoint, type Best, type TrainState } from './checkpoint.js';
-import type { TrainData } from './data.js';
+import { labelsOf, type TrainData } from './data.js';
 import type { StepRecord, TrainEvent, ValidationRecord } from './events.js';
 import { stageAt, totalSteps, type TrainPlan } from './plan.js';
 import { createPredictor, predictionErrors, predictTargets, type Predictor } from './predict.js';
 import { poolsOf, runStep, type StepContext } from './run_step.js';
 import type { Bridge, Student } from './student.js';
-import type { Standardisation, Targets } from './targets.js';
+import type { Standardisation } from './targets.js';
 import { createTrainStep } from './train_step.js';
 import { assignValues, trainedVariables, valuesOf, type Variables } from './variables.js';
 
@@ -92,8 +92,7 @@ async function validate(
   const indices = data.validation.filter((index) => data.studies[index]?.targets !== null);
   if (indices.length === 0) return undefined;
   const predicted = await predictTargets(predictor, data, indices, plan.batch, standardisation, signal);
-  const labels = indices.map((index) => data.studies[index]?.targets as Targets);
-  return { step, ...predictionErrors(predicted, labels, standardisation) };
+  return { step, ...predictionErrors(predicted, labelsOf(data, indices), standardisation) };
 }
 
 function isDue(step: number, every: number, total: number): boolean {
@@ -101,7 +100,7 @@ function isDue(step: number, every: number, total: number): boolean {
 }
 
 /** A run as far as it has come. */
-interface Progress extends TrainState {
+interface Reached extends TrainState {
   step: number;
   readonly history: StepRecord[];
   readonly validations: ValidationRecord[];
@@ -123,9 +122,9 @@ interface Run {
 }
 
 /** The start of a run, or where its newest checkpoint left it. */
-async function begin({ options, stored, fingerprint }: Run): Promise<Progress> {
+async function begin({ options, stored, fingerprint }: Run): Promise<Reached> {
   const { checkpoints, onEvent } = options;
-  const fresh: Progress = { step: 0, history: [], validations: [], best: undefined, saved: undefined };
+  const fresh: Reached = { step: 0, history: [], validations: [], best: undefined, saved: undefined };
   if (checkpoints === undefined) return fresh;
   await removeUnfinished(checkpoints.folder);
   const folder = checkpoints.resume ? latestCheckpoint(checkpoints.folder) : undefined;
@@ -136,53 +135,53 @@ async function begin({ options, stored, fingerprint }: Run): Promise<Progress> {
 }
 
 /** Writes a checkpoint, unless there are to be none or this step has one. */
-async function save({ options, stored, fingerprint }: Run, progress: Progress): Promise<void> {
+async function save({ options, stored, fingerprint }: Run, reached: Reached): Promise<void> {
   const { checkpoints, onEvent } = options;
-  if (checkpoints === undefined || progress.saved?.step === progress.step) return;
-  const { step, history, validations, best } = progress;
+  if (checkpoints === undefined || reached.saved?.step === reached.step) return;
+  const { step, history, validations, best } = reached;
   const state: TrainState = { step, history, validations, best };
   const folder = await writeCheckpoint(checkpoints.folder, stored, state, fingerprint, checkpoints.writeModel);
-  progress.saved = { step, folder };
+  reached.saved = { step, folder };
   onEvent?.({ kind: 'checkpoint', step, folder });
 }
 
 /** Validates the parameters as they stand and keeps them if they are the best so far. */
-async function validateAndKeep({ options, variables, predictor }: Run, progress: Progress): Promise<void> {
-  const { step, best } = progress;
+async function validateAndKeep({ options, variables, predictor }: Run, reached: Reached): Promise<void> {
+  const { step, best } = reached;
   const record = await validate(options, predictor, step);
   if (record === undefined) return;
-  progress.validations.push(record);
+  reached.validations.push(record);
   options.onEvent?.({ kind: 'validation', record });
   if (best !== undefined && !(record.task < best.task)) return;
-  progress.best = { step, task: record.task, values: await valuesOf(variables) };
+  reached.best = { step, task: record.task, values: await valuesOf(variables) };
 }
 
 /** One optimizer step and what falls due after it. */
-async function advance(run: Run, progress: Progress): Promise<void> {
+async function advance(run: Run, reached: Reached): Promise<void> {
   const { options, optimizer, context } = run;
   const { plan, onEvent } = options;
   const total = totalSteps(plan);
-  if (stageAt(plan, progress.step).stageStep === 0) optimizer.reset();
-  const record = await runStep(context, progress.step);
-  progress.history.push(record);
-  progress.step += 1;
+  if (stageAt(plan, reached.step).stageStep === 0) optimizer.reset();
+  const record = await runStep(context, reached.step);
+  reached.history.push(record);
+  reached.step += 1;
   onEvent?.({ kind: 'step', record, totalSteps: total });
-  if (isDue(progress.step, plan.validateEvery, total)) await validateAndKeep(run, progress);
-  if (isDue(progress.step, plan.checkpointEvery, total)) await save(run, progress);
+  if (isDue(reached.step, plan.validateEvery, total)) await validateAndKeep(run, reached);
+  if (isDue(reached.step, plan.checkpointEvery, total)) await save(run, reached);
 }
 
 async function runSteps(run: Run): Promise<TrainResult> {
-  const progress = await begin(run);
-  while (progress.step < totalSteps(run.options.plan)) {
+  const reached = await begin(run);
+  while (reached.step < totalSteps(run.options.plan)) {
     try {
       await yieldToEvents(run.options.signal);
     } catch (interrupted) {
-      await save(run, progress);
+      await save(run, reached);
       throw interrupted;
     }
-    await advance(run, progress);
+    await advance(run, reached);
   }
-  const { step, history, validations, best, saved } = progress;
+  const { step, history, validations, best, saved } = reached;
   if (best !== undefined) assignValues(run.variables, best.values);
   const untrained = await withoutGradient(run.variables, run.optimizer);
   return { steps: step, chosenStep: best?.step ?? step, history, validations, checkpoint: saved?.folder, untrained };

@@ -1,9 +1,8 @@
 import { totalmem } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
-import defaults from './environment.json';
 import { describeProcessor, findGpus } from './hardware.js';
 import type { Gpu, Processor } from './hardware.js';
-import { canTrain, enginesNotTaken, openEngine } from './open.js';
+import { canTrain, enginesNotTaken, environmentDefaults, openEngine } from './open.js';
 import type { EngineName, EngineNotTaken } from './open.js';
 
 /** What computes, as reports show it. */
@@ -54,7 +53,9 @@ export async function describeEngine(): Promise<EngineDescription> {
     fusedKernels: native !== undefined && 'nativeOps' in native.binding,
     notTaken: enginesNotTaken(),
     environment: Object.fromEntries(
-      Object.keys(defaults).flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+      Object.keys(environmentDefaults).flatMap((name) =>
+        process.env[name] === undefined ? [] : [[name, process.env[name]]],
+      ),
     ) as Record<string, string>,
   };
 }

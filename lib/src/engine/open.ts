@@ -2,7 +2,6 @@ import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { BadInput, messageOf } from '../host/errors.js';
-import defaults from './environment.json';
 
 /** Engines from the fastest to the one that always works (DESIGN §4). */
 export type EngineName = 'tensorflow' | 'wasm' | 'cpu';
@@ -12,6 +11,17 @@ export interface EngineNotTaken {
   readonly engine: EngineName;
   readonly reason: string;
 }
+
+/** Variables that TensorFlow reads when it loads, with what the library sets where the user has set nothing. */
+export const environmentDefaults: Readonly<Record<string, string>> = {
+  // The full precision of float32 on GPUs.
+  NVIDIA_TF32_OVERRIDE: '0',
+  TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+  // Off by default on AMD processors, where it is as fast as elsewhere.
+  TF_ENABLE_ONEDNN_OPTS: '1',
+  TF_CPP_MIN_LOG_LEVEL: '2',
+  TF_DETERMINISTIC_OPS: '1',
+};
 
 const fastestFirst: readonly EngineName[] = ['tensorflow', 'wasm', 'cpu'];
 const failures: EngineNotTaken[] = [];
@@ -47,7 +57,7 @@ function enginesToTry(forced: string | undefined, prefer: EngineName | undefined
 }
 
 async function openFirst(engines: readonly EngineName[]): Promise<EngineName> {
-  for (const [name, value] of Object.entries(defaults)) process.env[name] ??= value;
+  for (const [name, value] of Object.entries(environmentDefaults)) process.env[name] ??= value;
   for (const engine of engines) {
     try {
       await open(engine);

@@ -15,7 +15,7 @@ export function displayBundle(data: MimeBundle, metadata: object = {}): void {
   send('display_data', data, metadata);
 }
 
-/** Shows HTML; text from data must have been escaped (host/html). `text` is for viewers without HTML. */
+/** Shows HTML; text from data must have been escaped (host/escape). `text` is for viewers without HTML. */
 export function showHtml(html: string, text = '[HTML]'): void {
   displayBundle({ 'text/html': html, 'text/plain': text });
 }

@@ -1,4 +1,4 @@
-import { escapeHtml } from '../host/html.js';
+import { escapeHtml } from '../host/escape.js';
 
 /** Points of one curve, x ascending. */
 export interface Series {

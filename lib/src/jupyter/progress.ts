@@ -1,4 +1,4 @@
-import { escapeHtml } from '../host/html.js';
+import { escapeHtml } from '../host/escape.js';
 import { formatProgress, setProgressSink, type ProgressState } from '../host/progress.js';
 import { LiveOutput } from './display.js';
 import { kernelPort } from './kernel.js';

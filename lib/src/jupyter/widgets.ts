@@ -11,6 +11,8 @@ export interface Described {
   readonly description?: string;
   readonly tooltip?: string;
   readonly disabled?: boolean;
+  /** CSS width of the description; by default its own. */
+  readonly descriptionWidth?: string;
   /** CSS of the widget's box, e.g. `{ width: '400px' }` (ipywidgets Layout). */
   readonly layout?: JsonObject;
 }
@@ -39,14 +41,13 @@ function layoutReference(css: JsonObject = {}): string {
   return new Widget({ ...names(base, 'LayoutModel', 'LayoutView'), ...css }).reference;
 }
 
-/** Description and slider labels wide enough for the names of hyper-parameters. */
-function styleReference(model: string): string {
-  const description = model === 'ButtonStyleModel' ? {} : { description_width: 'initial' };
-  return new Widget({ ...names(controls, model, 'StyleView', base), ...description }).reference;
+function styleReference(model: string, state: JsonObject): string {
+  return new Widget({ ...names(controls, model, 'StyleView', base), ...state }).reference;
 }
 
 /** State that every control shares, with the defaults of ipywidgets. */
 function common(name: string, style: string, options: Described, view = `${name}View`): JsonObject {
+  const styleState = style === 'ButtonStyleModel' ? {} : { description_width: options.descriptionWidth ?? 'initial' };
   return {
     ...names(controls, `${name}Model`, view),
     _dom_classes: [],
@@ -54,7 +55,7 @@ function common(name: string, style: string, options: Described, view = `${name}
     tabbable: null,
     tooltip: options.tooltip ?? null,
     layout: layoutReference(options.layout),
-    style: styleReference(style),
+    style: styleReference(style, styleState),
   };
 }
 
@@ -135,7 +136,7 @@ export function text(
   return new ValueWidget(input('Text', 'TextStyleModel', options, state), textValue);
 }
 
-/** HTML that can be replaced; text from data must have been escaped (host/html). */
+/** HTML that can be replaced; text from data must have been escaped (host/escape). */
 export function html(value: string, options: Described = {}): ValueWidget<string> {
   return new ValueWidget({ ...labelled('HTML', 'HTMLStyleModel', options), value, placeholder: '' }, textValue);
 }

@@ -1,5 +1,4 @@
-import { escapeHtml } from '../host/html.js';
-import type { JsonObject } from './kernel_port.js';
+import { escapeHtml } from '../host/escape.js';
 import type { ValueWidget, Widget } from './widget.js';
 import {
   checkbox,
@@ -29,6 +28,8 @@ export interface FormSchema {
   readonly enum?: readonly Scalar[];
   readonly minimum?: number;
   readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly exclusiveMaximum?: number;
   readonly multipleOf?: number;
   readonly properties?: { readonly [name: string]: FormSchema };
 }
@@ -46,7 +47,11 @@ type Context = { readonly root: FormSchema; readonly onChange: (path: string, va
 
 /** A range this wide is chosen on a logarithmic scale (learning rates). */
 const logarithmicRatio = 1000;
-const fieldLayout: JsonObject = { width: '440px' };
+/** A hundredth of a wider range is too coarse a step. */
+const sliderRange = 10;
+/** More integers than a slider has places for are typed. */
+const sliderIntegers = 500;
+const appearance = { descriptionWidth: '150px', layout: { width: '480px' } };
 
 /** A schema in place of its local reference (`#/$defs/name`); what stands beside the reference (title, default) wins. */
 function resolve(schema: FormSchema, root: FormSchema): FormSchema {
@@ -55,28 +60,39 @@ function resolve(schema: FormSchema, root: FormSchema): FormSchema {
   return target === undefined ? schema : { ...resolve(target, root), ...schema };
 }
 
-/** The number nearest to `value` that the schema allows; the sliders' binary fractions are rounded to six digits. */
-function allowedNumber(value: number, { type, minimum = -Infinity, maximum = Infinity }: FormSchema): number {
-  const rounded = type === 'integer' ? Math.round(value) : Number(value.toPrecision(6));
-  return Math.min(maximum, Math.max(minimum, rounded));
+/**
+ * The number nearest to `value` that the schema allows, undefined for one at an excluded bound; the sliders' binary
+ * fractions are rounded to six digits.
+ */
+function allowedNumber(value: number, schema: FormSchema): number | undefined {
+  const { minimum = -Infinity, maximum = Infinity, exclusiveMinimum = -Infinity, exclusiveMaximum = Infinity } = schema;
+  const rounded = schema.type === 'integer' ? Math.round(value) : Number(value.toPrecision(6));
+  const nearest = Math.min(maximum, Math.max(minimum, rounded));
+  return nearest > exclusiveMinimum && nearest < exclusiveMaximum ? nearest : undefined;
+}
+
+function integerWidget(schema: FormSchema, value: number, label: Described): ValueWidget<number> {
+  const { minimum: min, maximum: max, multipleOf: step = 1 } = schema;
+  if (min === undefined || max === undefined || max - min > sliderIntegers) return intText({ value, ...label });
+  return intSlider({ value, min, max, step, ...label });
 }
 
 function numberWidget(schema: FormSchema, value: number, label: Described): ValueWidget<number> {
+  if (schema.type === 'integer') return integerWidget(schema, value, label);
   const { minimum: min, maximum: max, multipleOf } = schema;
-  const integer = schema.type === 'integer';
-  if (min === undefined || max === undefined) return (integer ? intText : floatText)({ value, ...label });
-  if (!integer && min > 0 && max / min >= logarithmicRatio) return floatLogSlider({ value, min, max, ...label });
-  const step = multipleOf === undefined ? {} : { step: multipleOf };
-  return (integer ? intSlider : floatSlider)({ value, min, max, ...step, ...label });
+  if (min === undefined || max === undefined) return floatText({ value, ...label });
+  if (min > 0 && max / min >= logarithmicRatio) return floatLogSlider({ value, min, max, ...label });
+  if (multipleOf !== undefined) return floatSlider({ value, min, max, step: multipleOf, ...label });
+  return max - min > sliderRange ? floatText({ value, ...label }) : floatSlider({ value, min, max, ...label });
 }
 
 function boundNumber(schema: FormSchema, value: unknown, label: Described, write: Write): Widget {
-  const start = typeof value === 'number' ? value : (schema.minimum ?? 0);
-  const widget = numberWidget(schema, start, label);
+  let current = typeof value === 'number' ? value : (schema.minimum ?? 0);
+  const widget = numberWidget(schema, current, label);
   widget.observe((chosen) => {
-    const allowed = allowedNumber(chosen, schema);
-    if (allowed !== chosen) widget.value = allowed;
-    write(allowed);
+    current = allowedNumber(chosen, schema) ?? current;
+    if (current !== chosen) widget.value = current;
+    write(current);
   });
   return widget;
 }
@@ -111,7 +127,7 @@ function help(description: string): Widget {
 
 function scalarField(schema: FormSchema, path: readonly string[], values: Values, context: Context): Widget[] {
   const name = path.at(-1) as string;
-  const label = { description: schema.title ?? name, tooltip: schema.description ?? name, layout: fieldLayout };
+  const label = { description: schema.title ?? name, tooltip: schema.description ?? name, ...appearance };
   const widget = inputOf(schema, values[name], label, (value) => {
     values[name] = value;
     context.onChange(path.join('.'), value);
@@ -143,7 +159,7 @@ function fieldsOf(
 }
 
 /**
- * A form for an object that a JSON schema describes: sliders where a number has both bounds (logarithmic for wide ranges),
+ * A form for an object that a JSON schema describes: sliders where a number has both bounds and a fitting range,
  * choices for `enum`, groups for nested objects. Absent values are filled with the schema's defaults at once; each choice
  * is written into `values`. Nobody needs to answer: without a front end the values stay.
  */

@@ -3,7 +3,13 @@ import { dirname, join } from 'node:path';
 import { fileError, writeFileAtomic } from '../files/atomic.js';
 import { readJson } from '../files/json.js';
 import { BadInput } from '../host/errors.js';
-import type { ActiveReport, ConduitReport, ReportFigure, ReservoirReport } from '../schema/generated/reports.js';
+import type {
+  ActiveReport,
+  ConduitReport,
+  ReportFigure,
+  ReportTable,
+  ReservoirReport,
+} from '../schema/generated/reports.js';
 import type { Frozen } from '../schema/frozen.js';
 import { validate } from '../schema/validate.js';
 import type { Figure } from './figure.js';
@@ -20,7 +26,12 @@ export interface ReportOf {
 export type Phase = keyof ReportOf;
 
 /** What a phase gives; the envelope is added. */
-export type ReportParts<P extends Phase> = Frozen<Pick<ReportOf[P], 'title' | 'stamps' | 'tables' | 'body'>>;
+export interface ReportParts<P extends Phase> {
+  readonly title: string;
+  readonly stamps: readonly string[];
+  readonly tables: readonly ReportTable[];
+  readonly body: ReportOf[P]['body'] | Frozen<ReportOf[P]['body']>;
+}
 
 /** Where the report of a phase stands in a run folder. */
 export function reportPath(runFolder: string, phase: Phase): string {

@@ -1,0 +1,249 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { writeAdapterFolder } from './adapter_folder.js';
+import { compareModels, evaluateModels, type Analysis } from './active_analysis.js';
+import { formatPredictions, type PredictionRow } from './analysis/predictions.js';
+import { planBridges, type PlannedBridge } from './bridges.js';
+import { runConduit } from './conduit.js';
+import type { Features } from './data/feature_cache.js';
+import type { TrainEvent } from './distill/events.js';
+import { canTrain, openEngine } from './engine/open.js';
+import { writeFileAtomic } from './files/atomic.js';
+import { sha256File } from './files/hash.js';
+import { BadInput } from './host/errors.js';
+import { startProgress } from './host/progress.js';
+import { LivePlot } from './jupyter/live_plot.js';
+import { add, finishPhase, startPhase, type Phase, type Section } from './phase.js';
+import { curriculumFigure, lossFigure, validationFigure } from './report/figures/training.js';
+import { table } from './report/table.js';
+import { currentRun, runPath, type Run } from './run_folder.js';
+import type { ActiveBody } from './schema/generated/reports.js';
+import { predictionRows, runStudent, type StudentRun, type TrainedModel } from './student_run.js';
+import { openStudies } from './studies.js';
+import { cohortOf, loadFrames, teacherFeatures, type Cohort } from './training_data.js';
+import { disposeParams } from './tree/params.js';
+import { openStudentBase, openTeacher } from './weights.js';
+
+export interface ActiveOptions {
+  /** Goes on from the newest checkpoints of the run. */
+  readonly resume?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Active under way. */
+export interface Active extends Phase<'active'> {
+  readonly options: ActiveOptions;
+  readonly cohort: Cohort;
+  readonly planned: readonly PlannedBridge[];
+  features: Features | undefined;
+  readonly runs: StudentRun[];
+  rows: readonly PredictionRow[];
+  analysis: Analysis | undefined;
+}
+
+function plan(experiment: Active['experiment']): PlannedBridge[] {
+  const teacher = openTeacher(experiment.teacher.weights, experiment.seed);
+  const student = openStudentBase(experiment.student.weights, experiment.seed);
+  disposeParams(teacher.params);
+  disposeParams(student.params);
+  return planBridges(experiment, teacher.config, student.config);
+}
+
+/** Begins Active in a run, by default the current one; Conduit runs first with defaults where it has not. Decodes all frames. */
+export async function start(run: Run = currentRun(), options: ActiveOptions = {}): Promise<Active> {
+  const engine = await openEngine();
+  if (!canTrain(engine)) {
+    throw new BadInput({
+      where: `engine ${engine}`,
+      expected: 'one that trains',
+      got: 'one that only infers',
+      fix: 'install a C++ compiler and run "node kernels/setup.mjs" again (environment.md)',
+    });
+  }
+  await runConduit(run, options.signal);
+  const phase = startPhase('active', run);
+  const { experiment } = phase;
+  const set = await openStudies(experiment, options.signal);
+  const { loaded, unreadable } = await loadFrames(set.studies, options.signal);
+  if (unreadable.length > 0) {
+    const rows = unreadable.map(({ study, reason }) => ({ study: study.id, split: study.split, reason }));
+    add(phase, { tables: [table('unreadable', 'Left out: frames that could not be decoded', rows)] });
+  }
+  const cohort = cohortOf(loaded, experiment.data.labelled);
+  const planned = plan(experiment);
+  return { ...phase, options, cohort, planned, features: undefined, runs: [], rows: [], analysis: undefined };
+}
+
+/** The teacher's features of every frame, from the cache or computed now. */
+export async function features(phase: Active): Promise<Section> {
+  const { experiment, planned, cohort, options } = phase;
+  if (planned.length === 0) return add(phase, { notes: ['No bridges: nothing is distilled.'] });
+  phase.features = await teacherFeatures(experiment, planned, cohort.loaded, options.signal);
+  const frames = 2 * cohort.loaded.length;
+  const { computed } = phase.features;
+  return add(phase, { notes: [`${frames} frames: ${computed} computed now, ${frames - computed} from the cache.`] });
+}
+
+function pathIn(phase: Active, path: string): string {
+  return relative(phase.run.folder, path);
+}
+
+/** The distilled student's files stand in the run folder itself, the baseline's in `baseline/`. */
+function folderOf(phase: Active, model: TrainedModel): string {
+  return model === 'distilled' ? phase.run.folder : runPath(phase.run, 'baseline');
+}
+
+function observe(model: TrainedModel, steps: number): { onEvent(event: TrainEvent): void; end(): void } {
+  const progress = startProgress(`Training, ${model}`, steps);
+  const title = `${model}: losses`;
+  const plot = new LivePlot({ title, xLabel: 'optimizer step', yLabel: 'loss', logY: true });
+  return {
+    onEvent(event) {
+      if (event.kind === 'resumed') progress.advance(event.step, 'resumed');
+      if (event.kind === 'step') {
+        const { step, task, feature } = event.record;
+        if (task !== null) plot.add('task', step, task);
+        if (feature !== null) plot.add('features', step, feature);
+        progress.advance();
+      }
+    },
+    end() {
+      progress.end();
+      plot.end();
+    },
+  };
+}
+
+/** Trains a student, the distilled or the one without distillation, and shows how it went. */
+export async function train(phase: Active, model: TrainedModel): Promise<Section> {
+  const { experiment, cohort, planned, features: cached, options } = phase;
+  if (model === 'baseline' && !experiment.training.baseline) {
+    return add(phase, { notes: ['The configuration asks for no baseline.'] });
+  }
+  const watch = observe(model, experiment.training.steps);
+  const run = await runStudent(
+    {
+      ...{ experiment, cohort, planned, features: cached, folder: folderOf(phase, model) },
+      ...{ resume: options.resume ?? false, signal: options.signal, onEvent: watch.onEvent },
+    },
+    model,
+  );
+  watch.end();
+  phase.runs.push(run);
+  const body = trainingBody(phase, run);
+  const { chosenStep, untrained, steps } = run.result;
+  const notes = [
+    `${steps} steps in ${run.seconds.toFixed(0)} s; the parameters of step ${chosenStep} did best on VAL.`,
+  ];
+  if (untrained.length > 0) notes.push(`Without a gradient: ${untrained.join(', ')}.`);
+  const curves = [lossFigure([body], 'task', phase.stamps)];
+  if (model === 'distilled' && planned.length > 0) {
+    curves.unshift(curriculumFigure(body, phase.stamps), lossFigure([body], 'feature', phase.stamps));
+  }
+  add(phase, { notes });
+  return { figures: curves, notes };
+}
+
+function trainingBody({ experiment }: Active, { model, result, seconds }: StudentRun): ActiveBody['training'][number] {
+  const validation = result.validations.map(({ step, task, mae }) => ({ step, task, mae: [...mae] }));
+  return { model, seed: experiment.seed, steps: result.steps, seconds, history: [...result.history], validation };
+}
+
+/** The mean of the labelled TRAIN studies as a prediction for every study. */
+function meanRows({ cohort, experiment }: Active): PredictionRow[] {
+  const { mean } = cohort.standardisation;
+  const indices = [...cohort.validation, ...cohort.test];
+  return predictionRows(cohort.loaded, new Map(indices.map((i) => [i, mean])), 'mean', experiment.seed);
+}
+
+/** Metrics of every model on TEST with intervals; writes `predictions.csv` (VAL and TEST). */
+export async function evaluate(phase: Active): Promise<Section> {
+  const { cohort, experiment, runs } = phase;
+  const ofRuns = runs.flatMap(({ model, predictions }) =>
+    predictionRows(cohort.loaded, predictions, model, experiment.seed),
+  );
+  phase.rows = [...ofRuns, ...meanRows(phase)];
+  await writeFileAtomic(runPath(phase.run, 'predictions.csv'), formatPredictions(phase.rows));
+  const { analysis, section } = evaluateModels(phase.rows, experiment, phase.stamps);
+  phase.analysis = analysis;
+  const training = runs.map((run) => trainingBody(phase, run));
+  phase.body.training = training;
+  const curves = [
+    lossFigure(training, 'task', phase.stamps),
+    ...training.slice(0, 1).map((run) => curriculumFigure(run, phase.stamps)),
+    ...(phase.planned.length > 0 ? [lossFigure(training.slice(0, 1), 'feature', phase.stamps)] : []),
+    validationFigure(training, 'EF', phase.stamps),
+  ];
+  add(phase, { figures: curves });
+  return add(phase, section);
+}
+
+/** Paired differences between the models. */
+export function comparison(phase: Active): Section {
+  if (phase.analysis === undefined) throw new Error('nothing has been evaluated yet: run evaluate(phase) first');
+  return add(phase, compareModels(phase.analysis, phase.stamps));
+}
+
+function bytesOf(folder: string): number {
+  const files = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile());
+  return files.reduce((sum, { name }) => sum + statSync(join(folder, name)).size, 0);
+}
+
+/** The checkpoints of a model, oldest first; the one with the full model is the last. */
+function checkpointBodies(phase: Active, { model, result }: StudentRun): ActiveBody['checkpoints'] {
+  const parent = join(folderOf(phase, model), 'checkpoints');
+  return readdirSync(parent)
+    .sort()
+    .map((name) => {
+      const folder = join(parent, name);
+      const step = result.steps;
+      return { model, seed: phase.experiment.seed, path: pathIn(phase, folder), step, bytes: bytesOf(folder) };
+    });
+}
+
+async function adapterBody(phase: Active, run: StudentRun): Promise<ActiveBody['adapters'][number]> {
+  const { experiment, cohort, analysis, stamps } = phase;
+  const parent = join(folderOf(phase, run.model), 'adapters');
+  const findings = analysis ?? { metrics: [], comparisons: [] };
+  const folder = await writeAdapterFolder(parent, experiment, cohort, run, findings, stamps);
+  const weights = join(folder, 'adapter_model.safetensors');
+  return {
+    ...{ model: run.model, seed: experiment.seed, path: pathIn(phase, folder), bytes: statSync(weights).size },
+    ...{ sha256: sha256File(weights), parameters: run.adapterParameters },
+  };
+}
+
+/** Writes the adapters with their model cards and `active.report.json`, and frees what the phase holds. */
+export async function finish(phase: Active): Promise<Section> {
+  const { experiment, analysis, runs } = phase;
+  if (analysis === undefined) throw new Error('nothing has been evaluated yet: run evaluate(phase) first');
+  const adapters: ActiveBody['adapters'] = [];
+  for (const run of runs) adapters.push(await adapterBody(phase, run));
+  const { metrics, comparisons, blandAltman, consistency, bootstrap } = analysis;
+  Object.assign(phase.body, {
+    ...{ experiment, seeds: [experiment.seed], bootstrap, metrics, comparisons },
+    ...{ bland_altman: blandAltman, consistency, adapters },
+    checkpoints: runs.flatMap((run) => checkpointBodies(phase, run)),
+  });
+  const rows = adapters.map(({ sha256, bytes, ...adapter }) => ({
+    ...adapter,
+    kB: bytes / 1000,
+    sha256: sha256.slice(0, 12),
+  }));
+  const section = add(phase, { tables: [table('adapters', 'Adapters', rows)] });
+  const done = await finishPhase(phase, 'Active: training, analysis, adapters');
+  phase.features?.close();
+  for (const run of runs) run.dispose();
+  return { ...section, notes: [...(done.notes ?? [])] };
+}
+
+/** The whole phase without a notebook. */
+export async function runActive(run: Run, options: ActiveOptions = {}): Promise<void> {
+  const phase = await start(run, options);
+  await features(phase);
+  await train(phase, 'distilled');
+  await train(phase, 'baseline');
+  await evaluate(phase);
+  comparison(phase);
+  await finish(phase);
+}

@@ -1,0 +1,103 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loraTargets } from './adapters/lora.js';
+import type { ComparisonRow, MetricRow } from './analysis/evaluate.js';
+import { gatherArtifacts } from './artifacts.js';
+import { newTimestampFolder } from './distill/checkpoint.js';
+import { writeFileAtomic } from './files/atomic.js';
+import { writeFolderAtomic } from './files/atomic_folder.js';
+import { utcTimestamp } from './host/clock.js';
+import { projectPath } from './host/places.js';
+import { modelCard, type ModelCard } from './report/model_card.js';
+import type { Experiment } from './schema/generated/experiment.js';
+import { adapterConfig } from './student_model.js';
+import type { StudentRun } from './student_run.js';
+import type { Cohort } from './training_data.js';
+import { locateWeights } from './weights.js';
+import * as mobilenet from './models/mobilenet_v5.js';
+import { mobilenetV5Config } from './models/mobilenet_v5_config.js';
+import { readJsonObject } from './files/json.js';
+
+/** What the analysis found, for the model card. */
+export interface Findings {
+  readonly metrics: readonly MetricRow[];
+  readonly comparisons: readonly ComparisonRow[];
+}
+
+/** Terms that go with whatever is made from the provider's weights: those that came with the weights' folder. */
+function notices(experiment: Experiment): string[] {
+  return [experiment.teacher.weights, experiment.student.weights].flatMap((name) => {
+    const place = locateWeights(name);
+    const file = place.kind === 'folder' ? join(place.folder, 'NOTICE') : '';
+    return existsSync(file) ? [readFileSync(file, 'utf8').trim()] : [];
+  });
+}
+
+/** The kinds of layers that carry an adapter, e.g. `pw_exp.conv`, with how many of each. */
+function targetKinds(experiment: Experiment): string[] {
+  const config = mobilenetV5Config(readJsonObject(locateWeights(experiment.student.weights).config));
+  const counts = new Map<string, number>();
+  for (const { module } of loraTargets(mobilenet.spec(config), adapterConfig(experiment))) {
+    const kind = module.replace(/^.*\.\d+\.\d+\./, '').replace(/^msfa\./, '');
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  return [...counts].map(([kind, count]) => `${kind} (${count})`);
+}
+
+function cardOf(
+  experiment: Experiment,
+  cohort: Cohort,
+  { model, result, adapterParameters }: StudentRun,
+  { metrics, comparisons }: Findings,
+  stamps: readonly string[],
+): ModelCard {
+  const [teacher, base, data] = gatherArtifacts(experiment) as [
+    ReturnType<typeof gatherArtifacts>[number],
+    ReturnType<typeof gatherArtifacts>[number],
+    ReturnType<typeof gatherArtifacts>[number],
+  ];
+  return {
+    name: `GEMMA 3NCORE ${model} student (${experiment.preset})`,
+    created: utcTimestamp(),
+    base: { name: base.name, licence: base.licence },
+    ...(model === 'distilled' ? { teacher: { name: teacher.name, licence: teacher.licence } } : {}),
+    adapter: {
+      rank: experiment.adapter.r,
+      alpha: experiment.adapter.lora_alpha,
+      parameters: adapterParameters,
+      targets: targetKinds(experiment),
+    },
+    data: {
+      name: data.name,
+      licence: data.licence,
+      trainingStudies: cohort.train.length,
+      testStudies: cohort.test.length,
+    },
+    training: { steps: result.steps, seed: experiment.seed },
+    metrics: metrics.filter((row) => row.model === model),
+    comparisons: comparisons.filter((row) => row.model === model),
+    notices: notices(experiment),
+    stamps,
+    limitations:
+      experiment.data.dataset === 'phantom' ? ['Trained on phantoms alone: it has never seen a patient.'] : [],
+  };
+}
+
+/** Writes `<parent>/<timestamp>/`: adapter, regressor, NOTICE and model card (README.md); gives the folder. */
+export async function writeAdapterFolder(
+  parent: string,
+  experiment: Experiment,
+  cohort: Cohort,
+  run: StudentRun,
+  findings: Findings,
+  stamps: readonly string[],
+): Promise<string> {
+  const folder = newTimestampFolder(parent);
+  await writeFolderAtomic(folder, async (temporary) => {
+    await run.writeModel(temporary);
+    await writeFileAtomic(join(temporary, 'NOTICE'), readFileSync(projectPath('NOTICE')));
+    const card = modelCard(cardOf(experiment, cohort, run, findings, stamps));
+    await writeFileAtomic(join(temporary, 'README.md'), card);
+  });
+  return folder;
+}

@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { Command } from 'commander';
+import { resolveExperiment, type ExperimentOptions } from '../experiment.js';
+import { writeJson } from '../files/json.js';
+import { BadInput, Interrupted } from '../host/errors.js';
+import { projectPath } from '../host/places.js';
+import { readReport } from '../report/report.js';
+import { runSummary } from '../report/summary.js';
+import { createRun, moveLatest, runPath, type Run } from '../run_folder.js';
+import { recorded } from '../run_record.js';
+import { openStudies } from '../studies.js';
+import { addExperimentOptions } from './experiment_options.js';
+
+const notebooks = ['reservoir', 'conduit', 'active'] as const;
+
+/** A notebook stopped; its client has already said why. */
+class NotebookFailed extends Error {
+  constructor(
+    readonly notebook: string,
+    readonly exitCode: number,
+  ) {
+    super(`${notebook}.ipynb failed`);
+  }
+}
+
+/** Runs one notebook in a real Jupyter client; its progress goes to stderr. */
+function executeNotebook(run: Run, name: string): Promise<void> {
+  const python = projectPath('.venv', 'bin', 'python');
+  if (!existsSync(python)) {
+    const fix = 'run "node kernels/setup.mjs"';
+    throw new BadInput({ where: '.venv', expected: "the notebooks' Python", got: 'none', fix });
+  }
+  const script = projectPath('kernels', 'execute.py');
+  const notebook = projectPath('notebooks', `${name}.ipynb`);
+  const parameters = [script, notebook, '--out', run.folder, '--env', `RUN_DIR=${run.folder}`];
+  return new Promise((resolve, reject) => {
+    const child = spawn(python, parameters, { stdio: ['ignore', 2, 2] });
+    // The client interrupts its kernel, saves the notebook and ends; this process waits for it.
+    const forward = (): void => void child.kill('SIGINT');
+    process.on('SIGINT', forward);
+    child.on('error', reject);
+    child.on('close', (code) => {
+      process.off('SIGINT', forward);
+      if (code === 0) resolve();
+      else if (code === 130) reject(new Interrupted(`interrupted in ${name}.ipynb; the run is in ${run.folder}`));
+      else reject(new NotebookFailed(name, code ?? 1));
+    });
+  });
+}
+
+/** The summary of a finished run for the terminal. */
+export function summaryOf({ folder }: Run): string {
+  return runSummary(folder, {
+    reservoir: readReport(folder, 'reservoir'),
+    conduit: readReport(folder, 'conduit'),
+    active: readReport(folder, 'active'),
+  });
+}
+
+async function start(options: ExperimentOptions & { out?: string }): Promise<void> {
+  const experiment = resolveExperiment(options);
+  // A wrong folder is told before anything is written.
+  if (experiment.data.root !== null) await openStudies(experiment);
+  const run = createRun(options.out);
+  await writeJson(runPath(run, 'experiment.json'), experiment);
+  await recorded(run, experiment.seed, async () => {
+    for (const name of notebooks) await executeNotebook(run, name);
+  });
+  moveLatest(run);
+  process.stdout.write(summaryOf(run));
+}
+
+/** `3ncore start`: the whole job, as `npm start` runs it after set-up. */
+export function startCommand(): Command {
+  const command = new Command('start').description('execute the three notebooks in a new run folder, show the summary');
+  return addExperimentOptions(command)
+    .option('--out <dir>', 'the run folder (default runs/<timestamp>)')
+    .action(async (options: ExperimentOptions & { out?: string }) => {
+      try {
+        await start(options);
+      } catch (error) {
+        if (!(error instanceof NotebookFailed)) throw error;
+        process.stderr.write(`3ncore: ${error.message}; see its executed copy in the run folder.\n`);
+        process.exitCode = error.exitCode;
+      }
+    });
+}

@@ -1,0 +1,27 @@
+import { escapeHtml } from '../../host/escape.js';
+import type { ReservoirBody } from '../../schema/generated/reports.js';
+import { axis, figure, type Figure } from '../figure.js';
+import { palette } from '../look.js';
+
+/** How long each step of set-up took when it last worked, s. */
+export function setupFigure(
+  steps: readonly Readonly<ReservoirBody['setup']['steps'][number]>[],
+  notes: readonly string[] = [],
+): Figure {
+  const shown = [...steps].reverse();
+  return figure({
+    name: 'setup',
+    title: 'Set-up: time by step',
+    data: [
+      {
+        ...{ type: 'bar', orientation: 'h', marker: { color: palette.sky } },
+        x: shown.map(({ seconds }) => seconds),
+        y: shown.map(({ name }) => escapeHtml(name)),
+        text: shown.map(({ seconds }) => `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`),
+        ...{ textposition: 'outside', cliponaxis: false },
+      },
+    ],
+    layout: { xaxis: axis('seconds', { rangemode: 'tozero' }), yaxis: axis('', { ticks: '' }) },
+    ...{ height: 130 + 34 * shown.length, margin: { left: 110, right: 70 }, notes },
+  });
+}
