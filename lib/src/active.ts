@@ -21,6 +21,7 @@ import { currentRun, runPath, type Run } from './run_folder.js';
 import type { ActiveBody } from './schema/generated/reports.js';
 import { predictionRows, runStudent, type StudentRun, type TrainedModel } from './student_run.js';
 import { openStudies } from './studies.js';
+import { locateWeights, weightsHash } from './weights.js';
 import { cohortOf, loadFrames, teacherFeatures, type Cohort } from './training_data.js';
 
 export interface ActiveOptions {
@@ -115,6 +116,7 @@ export async function train(phase: Active, model: TrainedModel): Promise<Section
   const run = await runStudent(
     {
       ...{ experiment, cohort, planned, features: cached, folder: folderOf(phase, model) },
+      teacherHash: weightsHash(locateWeights(experiment.teacher.weights), experiment.seed),
       ...{ resume: options.resume ?? false, signal: options.signal, onEvent: watch.onEvent },
     },
     model,
