@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { writeAdapterFolder } from './adapter_folder.js';
-import { compareModels, evaluateModels, type Analysis } from './active_analysis.js';
+import type { Assessment } from './analysis/assessment.js';
 import { formatPredictions, type PredictionRow } from './analysis/predictions.js';
 import { planBridges, type PlannedBridge } from './bridges.js';
 import { runConduit } from './conduit.js';
@@ -10,6 +10,7 @@ import type { TrainEvent } from './distill/events.js';
 import { canTrain, openEngine } from './engine/open.js';
 import { writeFileAtomic } from './files/atomic.js';
 import { sha256File } from './files/hash.js';
+import { assessTest, comparisonSection, metricsSection } from './findings.js';
 import { BadInput } from './host/errors.js';
 import { startProgress } from './host/progress.js';
 import { LivePlot } from './jupyter/live_plot.js';
@@ -20,9 +21,8 @@ import { currentRun, runPath, type Run } from './run_folder.js';
 import type { ActiveBody } from './schema/generated/reports.js';
 import { predictionRows, runStudent, type StudentRun, type TrainedModel } from './student_run.js';
 import { openStudies } from './studies.js';
+import { locateWeights, weightsHash } from './weights.js';
 import { cohortOf, loadFrames, teacherFeatures, type Cohort } from './training_data.js';
-import { disposeParams } from './tree/params.js';
-import { openStudentBase, openTeacher } from './weights.js';
 
 export interface ActiveOptions {
   /** Goes on from the newest checkpoints of the run. */
@@ -38,15 +38,7 @@ export interface Active extends Phase<'active'> {
   features: Features | undefined;
   readonly runs: StudentRun[];
   rows: readonly PredictionRow[];
-  analysis: Analysis | undefined;
-}
-
-function plan(experiment: Active['experiment']): PlannedBridge[] {
-  const teacher = openTeacher(experiment.teacher.weights, experiment.seed);
-  const student = openStudentBase(experiment.student.weights, experiment.seed);
-  disposeParams(teacher.params);
-  disposeParams(student.params);
-  return planBridges(experiment, teacher.config, student.config);
+  assessment: Assessment | undefined;
 }
 
 /** Begins Active in a run, by default the current one; Conduit runs first with defaults where it has not. Decodes all frames. */
@@ -70,8 +62,8 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
     add(phase, { tables: [table('unreadable', 'Left out: frames that could not be decoded', rows)] });
   }
   const cohort = cohortOf(loaded, experiment.data.labelled);
-  const planned = plan(experiment);
-  return { ...phase, options, cohort, planned, features: undefined, runs: [], rows: [], analysis: undefined };
+  const planned = planBridges(experiment);
+  return { ...phase, options, cohort, planned, features: undefined, runs: [], rows: [], assessment: undefined };
 }
 
 /** The teacher's features of every frame, from the cache or computed now. */
@@ -124,6 +116,7 @@ export async function train(phase: Active, model: TrainedModel): Promise<Section
   const run = await runStudent(
     {
       ...{ experiment, cohort, planned, features: cached, folder: folderOf(phase, model) },
+      teacherHash: weightsHash(locateWeights(experiment.teacher.weights), experiment.seed),
       ...{ resume: options.resume ?? false, signal: options.signal, onEvent: watch.onEvent },
     },
     model,
@@ -164,8 +157,7 @@ export async function evaluate(phase: Active): Promise<Section> {
   );
   phase.rows = [...ofRuns, ...meanRows(phase)];
   await writeFileAtomic(runPath(phase.run, 'predictions.csv'), formatPredictions(phase.rows));
-  const { analysis, section } = evaluateModels(phase.rows, experiment, phase.stamps);
-  phase.analysis = analysis;
+  phase.assessment = assessTest(phase.rows, experiment);
   const training = runs.map((run) => trainingBody(phase, run));
   phase.body.training = training;
   const curves = [
@@ -175,13 +167,17 @@ export async function evaluate(phase: Active): Promise<Section> {
     validationFigure(training, 'EF', phase.stamps),
   ];
   add(phase, { figures: curves });
-  return add(phase, section);
+  return add(phase, metricsSection(phase.rows, phase.assessment, phase.stamps));
+}
+
+function assessmentOf({ assessment }: Active): Assessment {
+  if (assessment === undefined) throw new Error('nothing has been evaluated yet: run evaluate(phase) first');
+  return assessment;
 }
 
 /** Paired differences between the models. */
 export function comparison(phase: Active): Section {
-  if (phase.analysis === undefined) throw new Error('nothing has been evaluated yet: run evaluate(phase) first');
-  return add(phase, compareModels(phase.analysis, phase.stamps));
+  return add(phase, comparisonSection(assessmentOf(phase), phase.stamps));
 }
 
 function bytesOf(folder: string): number {
@@ -202,10 +198,9 @@ function checkpointBodies(phase: Active, { model, result }: StudentRun): ActiveB
 }
 
 async function adapterBody(phase: Active, run: StudentRun): Promise<ActiveBody['adapters'][number]> {
-  const { experiment, cohort, analysis, stamps } = phase;
+  const { experiment, cohort, stamps } = phase;
   const parent = join(folderOf(phase, run.model), 'adapters');
-  const findings = analysis ?? { metrics: [], comparisons: [] };
-  const folder = await writeAdapterFolder(parent, experiment, cohort, run, findings, stamps);
+  const folder = await writeAdapterFolder(parent, experiment, cohort, run, assessmentOf(phase), stamps);
   const weights = join(folder, 'adapter_model.safetensors');
   return {
     ...{ model: run.model, seed: experiment.seed, path: pathIn(phase, folder), bytes: statSync(weights).size },
@@ -215,14 +210,11 @@ async function adapterBody(phase: Active, run: StudentRun): Promise<ActiveBody['
 
 /** Writes the adapters with their model cards and `active.report.json`, and frees what the phase holds. */
 export async function finish(phase: Active): Promise<Section> {
-  const { experiment, analysis, runs } = phase;
-  if (analysis === undefined) throw new Error('nothing has been evaluated yet: run evaluate(phase) first');
+  const { experiment, runs } = phase;
   const adapters: ActiveBody['adapters'] = [];
   for (const run of runs) adapters.push(await adapterBody(phase, run));
-  const { metrics, comparisons, blandAltman, consistency, bootstrap } = analysis;
   Object.assign(phase.body, {
-    ...{ experiment, seeds: [experiment.seed], bootstrap, metrics, comparisons },
-    ...{ bland_altman: blandAltman, consistency, adapters },
+    ...{ experiment, seeds: [experiment.seed], ...assessmentOf(phase), adapters },
     checkpoints: runs.flatMap((run) => checkpointBodies(phase, run)),
   });
   const rows = adapters.map(({ sha256, bytes, ...adapter }) => ({

@@ -1,16 +1,15 @@
 import type { RegressorBridge } from './adapters/regressor_files.js';
 import type { Bridge } from './distill/student.js';
 import { mobilenetV5FeatureShapes, siglipFeatureShapes } from './models/feature_shapes.js';
-import type { MobileNetV5Config } from './models/mobilenet_v5_config.js';
 import * as projector from './models/projector.js';
 import type { ProjectorConfig } from './models/projector.js';
-import type { SiglipVisionConfig } from './models/siglip_vision_config.js';
 import { patchGrid } from './models/siglip_vision_config.js';
 import { BadInput } from './host/errors.js';
 import type { Bridge as BridgeConfig, Experiment } from './schema/generated/experiment.js';
 import { disposeParams, initialise, trainable } from './tree/params.js';
 import { fold, rootKey } from './tree/random.js';
 import { countParameters } from './tree/spec.js';
+import { studentBaseConfig, teacherConfig } from './weights.js';
 
 /** A bridge of an experiment with everything that follows from the two towers. */
 export interface PlannedBridge {
@@ -33,16 +32,13 @@ function shapeOf(shapes: ReadonlyMap<string, readonly number[]>, name: string, w
   throw new BadInput({ where, expected: `one of ${[...shapes.keys()].join(', ')}`, got: name });
 }
 
-/** The bridges of an experiment between two towers. @throws BadInput naming a feature that a tower has not. */
-export function planBridges(
-  { bridges, teacher, student }: Experiment,
-  teacherConfig: SiglipVisionConfig,
-  studentConfig: MobileNetV5Config,
-): PlannedBridge[] {
+/** The bridges of an experiment between its towers. @throws BadInput naming a feature that a tower has not. */
+export function planBridges({ bridges, teacher, student }: Experiment): PlannedBridge[] {
   const sizeOf = ({ height, width }: { height: number; width: number }): [number, number] => [height, width];
-  const ofTeacher = siglipFeatureShapes(teacherConfig, sizeOf(teacher.preprocessing));
-  const ofStudent = mobilenetV5FeatureShapes(studentConfig, sizeOf(student.preprocessing));
-  const tokenGrid = patchGrid(teacherConfig, sizeOf(teacher.preprocessing));
+  const tower = teacherConfig(teacher.weights);
+  const ofTeacher = siglipFeatureShapes(tower, sizeOf(teacher.preprocessing));
+  const ofStudent = mobilenetV5FeatureShapes(studentBaseConfig(student.weights), sizeOf(student.preprocessing));
+  const tokenGrid = patchGrid(tower, sizeOf(teacher.preprocessing));
   return bridges.map((config, i) => {
     const tokens = shapeOf(ofTeacher, config.teacher, `bridges[${i}].teacher`);
     const map = shapeOf(ofStudent, config.student, `bridges[${i}].student`);

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { datasetManifest } from './artifacts.js';
-import { bytesAt, planBridges, type PlannedBridge } from './bridges.js';
+import { bytesAt, planBridges } from './bridges.js';
 import { studiesCsv } from './data/dataset.js';
 import { extractFrames } from './data/frames.js';
 import { preprocess } from './data/preprocess.js';
@@ -24,14 +24,13 @@ import { bridgesTable } from './report/result_tables.js';
 import { table } from './report/table.js';
 import { runReservoir } from './reservoir.js';
 import { currentRun, runPath, type Run } from './run_folder.js';
-import type { Experiment } from './schema/generated/experiment.js';
 import type { ConduitBody } from './schema/generated/reports.js';
 import { validate } from './schema/validate.js';
 import { buildStudent } from './student_model.js';
 import { openStudies } from './studies.js';
 import { preprocessingOf, studentImages } from './training_data.js';
 import { disposeParams } from './tree/params.js';
-import { openStudentBase, openTeacher } from './weights.js';
+import { openTeacher } from './weights.js';
 
 /** Conduit under way: the data set is read once. */
 export interface Conduit extends Phase<'conduit'> {
@@ -118,17 +117,9 @@ export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Sect
   });
 }
 
-function plan(experiment: Experiment): PlannedBridge[] {
-  const teacher = openTeacher(experiment.teacher.weights, experiment.seed);
-  const student = openStudentBase(experiment.student.weights, experiment.seed);
-  disposeParams(teacher.params);
-  disposeParams(student.params);
-  return planBridges(experiment, teacher.config, student.config);
-}
-
 /** Every bridge with the shapes on both sides, its projector, and the bytes a frame takes on several grids. */
 export async function bridges(phase: Conduit): Promise<Section> {
-  const planned = plan(phase.experiment);
+  const planned = planBridges(phase.experiment);
   const body: ConduitBody['bridges'] = planned.map((bridge) => {
     const { config, shapes, projector, parameters } = bridge;
     const grids = [...new Set([1, 2, 4, 7, 14, 16, config.grid])].filter((grid) => grid <= (shapes.teacher[0] ?? 0));
@@ -215,7 +206,7 @@ export async function estimates(phase: Conduit): Promise<Section> {
   const featureSeconds = 2 * trained * perFrame;
   const passes = training.steps * training.accumulation_steps * (training.baseline ? 2 : 1);
   const trainSeconds = passes * perPass * trainingFactor;
-  const bytes = plan(experiment).reduce((sum, bridge) => sum + bytesAt(bridge, bridge.config.grid), 0);
+  const bytes = planBridges(experiment).reduce((sum, bridge) => sum + bytesAt(bridge, bridge.config.grid), 0);
   const pixels = experiment.student.preprocessing.height * experiment.student.preprocessing.width;
   const estimate = {
     seconds: featureSeconds + trainSeconds,
