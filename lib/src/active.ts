@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { writeAdapterFolder } from './adapter_folder.js';
-import { compareModels, evaluateModels, type Analysis } from './active_analysis.js';
+import type { Assessment } from './analysis/assessment.js';
 import { formatPredictions, type PredictionRow } from './analysis/predictions.js';
 import { planBridges, type PlannedBridge } from './bridges.js';
 import { runConduit } from './conduit.js';
@@ -11,6 +11,7 @@ import { canTrain, openEngine } from './engine/open.js';
 import { writeFileAtomic } from './files/atomic.js';
 import { sha256File } from './files/hash.js';
 import { readJsonObject } from './files/json.js';
+import { assessTest, comparisonSection, metricsSection } from './findings.js';
 import { BadInput } from './host/errors.js';
 import { startProgress } from './host/progress.js';
 import { LivePlot } from './jupyter/live_plot.js';
@@ -21,6 +22,7 @@ import { currentRun, runPath, type Run } from './run_folder.js';
 import type { ActiveBody } from './schema/generated/reports.js';
 import { predictionRows, runStudent, type StudentRun, type TrainedModel } from './student_run.js';
 import { openStudies } from './studies.js';
+import { locateWeights, weightsHash } from './weights.js';
 import { cohortOf, loadFrames, teacherFeatures, type Cohort } from './training_data.js';
 
 export interface ActiveOptions {
@@ -37,7 +39,7 @@ export interface Active extends Phase<'active'> {
   features: Features | undefined;
   readonly runs: StudentRun[];
   rows: readonly PredictionRow[];
-  analysis: Analysis | undefined;
+  assessment: Assessment | undefined;
 }
 
 /** Begins Active in a run, by default the current one; Conduit runs first with defaults where it has not. Decodes all frames. */
@@ -62,7 +64,7 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
   }
   const cohort = cohortOf(loaded, experiment.data.labelled);
   const planned = planBridges(experiment);
-  return { ...phase, options, cohort, planned, features: undefined, runs: [], rows: [], analysis: undefined };
+  return { ...phase, options, cohort, planned, features: undefined, runs: [], rows: [], assessment: undefined };
 }
 
 /** The teacher's features of every TRAIN frame, from the cache or computed now. */
@@ -117,6 +119,7 @@ export async function train(phase: Active, model: TrainedModel): Promise<Section
   const run = await runStudent(
     {
       ...{ experiment, cohort, planned, features: cached, folder: folderOf(phase, model) },
+      teacherHash: weightsHash(locateWeights(experiment.teacher.weights), experiment.seed),
       ...{ resume: options.resume ?? false, signal: options.signal, onEvent: watch.onEvent },
     },
     model,
@@ -157,8 +160,7 @@ export async function evaluate(phase: Active): Promise<Section> {
   );
   phase.rows = [...ofRuns, ...meanRows(phase)];
   await writeFileAtomic(runPath(phase.run, 'predictions.csv'), formatPredictions(phase.rows));
-  const { analysis, section } = evaluateModels(phase.rows, experiment, phase.stamps);
-  phase.analysis = analysis;
+  phase.assessment = assessTest(phase.rows, experiment);
   const training = runs.map((run) => trainingBody(phase, run));
   phase.body.training = training;
   const curves = [
@@ -168,13 +170,17 @@ export async function evaluate(phase: Active): Promise<Section> {
     validationFigure(training, 'EF', phase.stamps),
   ];
   add(phase, { figures: curves });
-  return add(phase, section);
+  return add(phase, metricsSection(phase.rows, phase.assessment, phase.stamps));
+}
+
+function assessmentOf({ assessment }: Active): Assessment {
+  if (assessment === undefined) throw new Error('nothing has been evaluated yet: run evaluate(phase) first');
+  return assessment;
 }
 
 /** Paired differences between the models. */
 export function comparison(phase: Active): Section {
-  if (phase.analysis === undefined) throw new Error('nothing has been evaluated yet: run evaluate(phase) first');
-  return add(phase, compareModels(phase.analysis, phase.stamps));
+  return add(phase, comparisonSection(assessmentOf(phase), phase.stamps));
 }
 
 function bytesOf(folder: string): number {
@@ -202,10 +208,9 @@ function checkpointBodies(phase: Active, run: StudentRun): ActiveBody['checkpoin
 }
 
 async function adapterBody(phase: Active, run: StudentRun): Promise<ActiveBody['adapters'][number]> {
-  const { experiment, cohort, analysis, stamps } = phase;
+  const { experiment, cohort, stamps } = phase;
   const parent = join(folderOf(phase, run.model), 'adapters');
-  const findings = analysis ?? { metrics: [], comparisons: [] };
-  const folder = await writeAdapterFolder(parent, experiment, cohort, run, findings, stamps);
+  const folder = await writeAdapterFolder(parent, experiment, cohort, run, assessmentOf(phase), stamps);
   const weights = join(folder, 'adapter_model.safetensors');
   return {
     ...{ model: run.model, seed: experiment.seed, path: pathIn(phase, folder), bytes: statSync(weights).size },
@@ -215,14 +220,11 @@ async function adapterBody(phase: Active, run: StudentRun): Promise<ActiveBody['
 
 /** Writes the adapters with their model cards and `active.report.json`, and frees what the phase holds. */
 export async function finish(phase: Active): Promise<Section> {
-  const { experiment, analysis, runs } = phase;
-  if (analysis === undefined) throw new Error('nothing has been evaluated yet: run evaluate(phase) first');
+  const { experiment, runs } = phase;
   const adapters: ActiveBody['adapters'] = [];
   for (const run of runs) adapters.push(await adapterBody(phase, run));
-  const { metrics, comparisons, blandAltman, consistency, bootstrap } = analysis;
   Object.assign(phase.body, {
-    ...{ experiment, seeds: [experiment.seed], bootstrap, metrics, comparisons },
-    ...{ bland_altman: blandAltman, consistency, adapters },
+    ...{ experiment, seeds: [experiment.seed], ...assessmentOf(phase), adapters },
     checkpoints: runs.flatMap((run) => checkpointBodies(phase, run)),
   });
   const rows = adapters.map(({ sha256, bytes, ...adapter }) => ({

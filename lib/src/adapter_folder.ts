@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loraTargets } from './adapters/lora.js';
-import type { ComparisonRow, MetricRow } from './analysis/evaluate.js';
+import type { Assessment } from './analysis/assessment.js';
 import { gatherArtifacts } from './artifacts.js';
 import { newTimestampFolder } from './distill/checkpoint.js';
 import { writeFileAtomic } from './files/atomic.js';
@@ -13,16 +13,11 @@ import type { Experiment } from './schema/generated/experiment.js';
 import { adapterConfig } from './student_model.js';
 import type { StudentRun } from './student_run.js';
 import type { Cohort } from './training_data.js';
-import { locateWeights } from './weights.js';
+import { locateWeights, studentBaseConfig } from './weights.js';
 import * as mobilenet from './models/mobilenet_v5.js';
-import { mobilenetV5Config } from './models/mobilenet_v5_config.js';
-import { readJsonObject } from './files/json.js';
 
 /** What the analysis found, for the model card. */
-export interface Findings {
-  readonly metrics: readonly MetricRow[];
-  readonly comparisons: readonly ComparisonRow[];
-}
+type Findings = Pick<Assessment, 'metrics' | 'comparisons'>;
 
 /** Terms that go with whatever is made from the provider's weights: those that came with the weights' folder. */
 function notices(experiment: Experiment): string[] {
@@ -35,7 +30,7 @@ function notices(experiment: Experiment): string[] {
 
 /** The kinds of layers that carry an adapter, e.g. `pw_exp.conv`, with how many of each. */
 function targetKinds(experiment: Experiment): string[] {
-  const config = mobilenetV5Config(readJsonObject(locateWeights(experiment.student.weights).config));
+  const config = studentBaseConfig(experiment.student.weights);
   const counts = new Map<string, number>();
   for (const { module } of loraTargets(mobilenet.spec(config), adapterConfig(experiment))) {
     const kind = module.replace(/^.*\.\d+\.\d+\./, '').replace(/^msfa\./, '');

@@ -9,7 +9,7 @@ import type { Bridge as BridgeConfig, Experiment } from './schema/generated/expe
 import { disposeParams, initialise, trainable } from './tree/params.js';
 import { fold, rootKey } from './tree/random.js';
 import { countParameters } from './tree/spec.js';
-import { towerConfigs } from './weights.js';
+import { studentBaseConfig, teacherConfig } from './weights.js';
 
 /** A bridge of an experiment with everything that follows from the two towers. */
 export interface PlannedBridge {
@@ -44,16 +44,15 @@ function checkDistinct(planned: readonly PlannedBridge[]): PlannedBridge[] {
 }
 
 /**
- * The bridges of an experiment from the configurations of its towers; no weights are read.
+ * The bridges of an experiment between its towers; no weights are read.
  * @throws BadInput naming a feature that a tower has not, or a pair of features that is there twice.
  */
-export function planBridges(experiment: Experiment): PlannedBridge[] {
-  const { bridges, teacher, student } = experiment;
-  const { teacher: teacherConfig, student: studentConfig } = towerConfigs(experiment);
+export function planBridges({ bridges, teacher, student }: Experiment): PlannedBridge[] {
   const sizeOf = ({ height, width }: { height: number; width: number }): [number, number] => [height, width];
-  const ofTeacher = siglipFeatureShapes(teacherConfig, sizeOf(teacher.preprocessing));
-  const ofStudent = mobilenetV5FeatureShapes(studentConfig, sizeOf(student.preprocessing));
-  const tokenGrid = patchGrid(teacherConfig, sizeOf(teacher.preprocessing));
+  const tower = teacherConfig(teacher.weights);
+  const ofTeacher = siglipFeatureShapes(tower, sizeOf(teacher.preprocessing));
+  const ofStudent = mobilenetV5FeatureShapes(studentBaseConfig(student.weights), sizeOf(student.preprocessing));
+  const tokenGrid = patchGrid(tower, sizeOf(teacher.preprocessing));
   const planned = bridges.map((config, i) => {
     const tokens = shapeOf(ofTeacher, config.teacher, `bridges[${i}].teacher`);
     const map = shapeOf(ofStudent, config.student, `bridges[${i}].student`);

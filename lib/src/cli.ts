@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { dataCommand } from './cli/data.js';
 import { initCommand } from './cli/init.js';
+import { miniaturesCommand } from './cli/miniatures.js';
 import { startCommand } from './cli/start.js';
 import { trainCommand } from './cli/train.js';
 import { verifyCommand } from './cli/verify.js';
@@ -17,6 +18,7 @@ export function program(): Command {
     .addCommand(dataCommand())
     .addCommand(startCommand())
     .addCommand(initCommand())
+    .addCommand(miniaturesCommand())
     .addCommand(trainCommand())
     .addCommand(verifyCommand());
 }

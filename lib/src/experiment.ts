@@ -8,7 +8,7 @@ import type { Experiment } from './schema/generated/experiment.js';
 import { preset } from './schema/presets.js';
 import { validate } from './schema/validate.js';
 import { adapterConfig } from './student_model.js';
-import { towerConfigs } from './weights.js';
+import { studentBaseConfig } from './weights.js';
 
 /** What the command line may say over a configuration. */
 export interface ExperimentOptions {
@@ -32,7 +32,7 @@ function within<T>(where: string, check: () => T): T {
 /** What the towers' configurations say to the fields that name their parts; no weights are read. */
 function checkTowers(experiment: Experiment): void {
   planBridges(experiment);
-  loraTargets(mobilenet.spec(towerConfigs(experiment).student), adapterConfig(experiment));
+  loraTargets(mobilenet.spec(studentBaseConfig(experiment.student.weights)), adapterConfig(experiment));
 }
 
 /** What the schema cannot say: how fields go together; `where` names the configuration in messages. */

@@ -12,7 +12,7 @@ import * as mobilenet from './models/mobilenet_v5.js';
 import * as siglip from './models/siglip_vision.js';
 import { add, finishPhase, hasReport, startPhase, type Phase, type Section } from './phase.js';
 import { costFigure } from './report/figures/cost.js';
-import { setUpFigure } from './report/figures/setup.js';
+import { setupFigure } from './report/figures/setup.js';
 import { costTable } from './report/result_tables.js';
 import { table } from './report/table.js';
 import type { Run } from './run_folder.js';
@@ -83,7 +83,7 @@ export async function environment(phase: Reservoir): Promise<Section> {
       ),
       table('environment', 'Engine and machine', rows),
     ],
-    figures: setup.steps.length > 0 ? [setUpFigure(setup.steps, phase.stamps)] : [],
+    figures: [setupFigure(setup.steps, phase.stamps)],
   });
 }
 

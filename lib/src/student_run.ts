@@ -31,6 +31,8 @@ export interface TrainingContext {
   readonly cohort: Cohort;
   readonly planned: readonly PlannedBridge[];
   readonly features: Features | undefined;
+  /** sha256 of the teacher's weights. */
+  readonly teacherHash: string;
   /** Takes `adapters/` and `checkpoints/`. */
   readonly folder: string;
   readonly resume: boolean;
@@ -113,6 +115,13 @@ async function predictAll(context: TrainingContext, student: StudentModel): Prom
   }
 }
 
+/** What a checkpoint has to share with a run that goes on from it, beyond plan and studies. */
+function identityOf({ experiment, planned, teacherHash }: TrainingContext, { sha256 }: StudentModel): string {
+  const { teacher, student } = experiment;
+  const bridges = planned.map(({ config }) => config);
+  return JSON.stringify([sha256, teacherHash, teacher.preprocessing, student.preprocessing, bridges]);
+}
+
 /** Trains one student and predicts VAL and TEST; the baseline takes as many steps without the teacher. */
 export async function runStudent(context: TrainingContext, model: TrainedModel): Promise<StudentRun> {
   const { experiment, cohort, folder, features, resume, signal, onEvent } = context;
@@ -129,7 +138,7 @@ export async function runStudent(context: TrainingContext, model: TrainedModel):
     data: trainData(experiment, cohort, features),
     standardisation: cohort.standardisation,
     plan,
-    identity: student.sha256,
+    identity: identityOf(context, student),
     checkpoints: { folder: checkpoints, resume, writeModel: write },
     onEvent: (event) => onEvent(event, totalSteps(plan)),
     ...(signal === undefined ? {} : { signal }),

@@ -4,7 +4,7 @@ import { cacheFeatures, type Features, type PooledMap } from './data/feature_cac
 import { extractEach, type FramePair } from './data/frames.js';
 import { preprocess, type Preprocessing } from './data/preprocess.js';
 import type { GreyImage, Study } from './data/study.js';
-import type { TrainData, TrainStudy } from './distill/data.js';
+import { labelsOf, type TrainData, type TrainStudy } from './distill/data.js';
 import { standardisationOf, type Standardisation, type Targets } from './distill/targets.js';
 import { compile } from './engine/compile.js';
 import { startProgress } from './host/progress.js';
@@ -73,12 +73,7 @@ export function cohortOf(loaded: readonly LoadedStudy[], labelled: number | null
     id: study.id,
     targets: unlabelled.has(i) ? null : targetsOf(study),
   }));
-  const known = train.flatMap((i) => studies[i]?.targets ?? []) as number[];
-  const triples = Array.from(
-    { length: known.length / 3 },
-    (_, i) => known.slice(3 * i, 3 * i + 3) as unknown as Targets,
-  );
-  const standardisation = standardisationOf(triples);
+  const standardisation = standardisationOf(labelsOf({ studies }, train));
   return { loaded, train, validation: indicesOf('VAL'), test: indicesOf('TEST'), studies, standardisation };
 }
 

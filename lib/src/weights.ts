@@ -10,9 +10,9 @@ import * as mobilenet from './models/mobilenet_v5.js';
 import { mobilenetV5Config, type MobileNetV5Config } from './models/mobilenet_v5_config.js';
 import * as siglip from './models/siglip_vision.js';
 import { siglipVisionConfig, type SiglipVisionConfig } from './models/siglip_vision_config.js';
-import type { Experiment } from './schema/generated/experiment.js';
 import { initialise } from './tree/params.js';
 import { rootKey } from './tree/random.js';
+import type { ParamsOf, Spec } from './tree/spec.js';
 
 /** Where the weights of a tower come from: a configuration filled at random, or a folder in the hub's layout. */
 export type WeightsPlace =
@@ -76,36 +76,34 @@ export function weightsHash(place: WeightsPlace, seed: number): string {
   return hash.digest('hex');
 }
 
-/** The configurations of an experiment's two towers; no weights are read. */
-export function towerConfigs({ teacher, student }: Experiment): {
-  readonly teacher: SiglipVisionConfig;
-  readonly student: MobileNetV5Config;
-} {
-  const [ofTeacher, ofStudent] = [locateWeights(teacher.weights).config, locateWeights(student.weights).config];
-  return {
-    teacher: siglipVisionConfig(readJsonObject(ofTeacher), ofTeacher),
-    student: mobilenetV5Config(readJsonObject(ofStudent), ofStudent),
-  };
+/** The teacher's configuration; its weights are not read. */
+export function teacherConfig(name: string): SiglipVisionConfig {
+  const { config } = locateWeights(name);
+  return siglipVisionConfig(readJsonObject(config), config);
+}
+
+/** The configuration of the student's encoder; its weights are not read. */
+export function studentBaseConfig(name: string): MobileNetV5Config {
+  const { config } = locateWeights(name);
+  return mobilenetV5Config(readJsonObject(config), config);
+}
+
+function openParams<S extends Spec>(spec: S, place: WeightsPlace, anchor: string, seed: number): ParamsOf<S> {
+  return place.kind === 'random' ? initialise(spec, rootKey(seed)) : loadCheckpoint(spec, place.folder, anchor);
 }
 
 /** The teacher's configuration and weights; `seed` fills random ones. The caller owns the tensors. */
 export function openTeacher(name: string, seed: number): Tower<SiglipVisionConfig, siglip.SiglipVisionParams> {
   const place = locateWeights(name);
-  const config = siglipVisionConfig(readJsonObject(place.config), place.config);
-  const spec = siglip.spec(config);
-  const params =
-    place.kind === 'random' ? initialise(spec, rootKey(seed)) : loadCheckpoint(spec, place.folder, siglip.siglipAnchor);
+  const config = teacherConfig(name);
+  const params = openParams(siglip.spec(config), place, siglip.siglipAnchor, seed);
   return { name, config, params, sha256: weightsHash(place, seed) };
 }
 
 /** The student's encoder; `seed` fills random weights. The caller owns the tensors. */
 export function openStudentBase(name: string, seed: number): Tower<MobileNetV5Config, mobilenet.MobileNetV5Params> {
   const place = locateWeights(name);
-  const config = mobilenetV5Config(readJsonObject(place.config), place.config);
-  const spec = mobilenet.spec(config);
-  const params =
-    place.kind === 'random'
-      ? initialise(spec, rootKey(seed))
-      : loadCheckpoint(spec, place.folder, mobilenet.mobilenetV5Anchor);
+  const config = studentBaseConfig(name);
+  const params = openParams(mobilenet.spec(config), place, mobilenet.mobilenetV5Anchor, seed);
   return { name, config, params, sha256: weightsHash(place, seed) };
 }

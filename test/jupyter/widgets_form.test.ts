@@ -77,14 +77,16 @@ test('a number outside the range is set back to the nearest allowed one', () => 
   assert.deepEqual(host.kernel.sent.at(-1)?.content.data['state'], { value: 0 });
 });
 
-test('a number at an excluded bound is set back to the one before; many integers are typed', () => {
+test('a number at an excluded bound is set back to the one before; in wide ranges numbers are typed', () => {
   const rate: FormSchema = { type: 'number', title: 'Rate', exclusiveMinimum: 0, maximum: 1, default: 0.005 };
   const steps: FormSchema = { type: 'integer', title: 'Steps', minimum: 1, maximum: 1_000_000, default: 300 };
+  const weight: FormSchema = { type: 'number', title: 'Weight', minimum: 0, maximum: 1000, default: 1 };
   const values: Record<string, unknown> = {};
-  schemaForm({ properties: { rate, steps } }, values);
+  schemaForm({ properties: { rate, steps, weight } }, values);
   host.kernel.update(labelled('Rate').id, { value: 0.01 });
   host.kernel.update(labelled('Rate').id, { value: 0 });
-  assert.deepEqual(values, { rate: 0.01, steps: 300 });
+  assert.deepEqual(values, { rate: 0.01, steps: 300, weight: 1 });
+  assert.equal(labelled('Weight').model, 'FloatTextModel');
   assert.equal(labelled('Steps').model, 'IntTextModel');
 });
 

@@ -98,6 +98,17 @@ class MapStore {
   }
 }
 
+/** The store of every map; equal maps share one. */
+function openStores(request: FeatureRequest): MapStore[] {
+  const opened = new Map<string, MapStore>();
+  return request.maps.map((map) => {
+    const folder = folderOf(request, map);
+    const store = opened.get(folder) ?? new MapStore(folder);
+    opened.set(folder, store);
+    return store;
+  });
+}
+
 /** The first index of every frame that some map lacks. */
 function missingFrames(frames: readonly string[], stores: readonly MapStore[]): number[] {
   const firsts = new Map<string, number>();
@@ -132,7 +143,7 @@ async function computeInto(
 
 function bytesOf(entries: readonly Entries[]): number {
   let bytes = 0;
-  for (const map of entries) for (const { data } of map.values()) bytes += data.byteLength;
+  for (const map of new Set(entries)) for (const { data } of map.values()) bytes += data.byteLength;
   return bytes;
 }
 
@@ -148,7 +159,8 @@ async function computeMissing(request: FeatureRequest, stores: readonly MapStore
   const missing = missingFrames(request.frames, stores);
   if (missing.length === 0) return 0;
   const progress = startProgress('Teacher features', missing.length);
-  const entries = stores.map((): Entries => new Map());
+  const byStore = new Map(stores.map((store): [MapStore, Entries] => [store, new Map()]));
+  const entries = stores.map((store) => byStore.get(store) as Entries);
   try {
     for (let begin = 0; begin < missing.length; begin += request.batch) {
       await yieldToEvents(request.signal);
@@ -171,8 +183,8 @@ async function computeMissing(request: FeatureRequest, stores: readonly MapStore
  * @throws BadInput when the cache cannot be written to or holds a damaged file.
  */
 export async function cacheFeatures(request: FeatureRequest): Promise<Features> {
-  const stores = request.maps.map((map) => new MapStore(folderOf(request, map)));
-  const close = (): void => stores.forEach((store) => store.close());
+  const stores = openStores(request);
+  const close = (): void => new Set(stores).forEach((store) => store.close());
   try {
     const computed = await computeMissing(request, stores);
     return {

@@ -23,7 +23,8 @@ export function fileError(error: unknown, path: string, expected: string): unkno
   return got === undefined ? error : new BadInput({ where: path, expected, got }, { cause: error });
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Brings a folder's entries to the disk: what was renamed into it is then there after a power cut. */
+export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {

@@ -47,6 +47,8 @@ type Context = { readonly root: FormSchema; readonly onChange: (path: string, va
 
 /** A range this wide is chosen on a logarithmic scale (learning rates). */
 const logarithmicRatio = 1000;
+/** A hundredth of a wider range is too coarse a step. */
+const sliderRange = 10;
 /** More integers than a slider has places for are typed. */
 const sliderIntegers = 500;
 const appearance = { descriptionWidth: '150px', layout: { width: '480px' } };
@@ -80,7 +82,8 @@ function numberWidget(schema: FormSchema, value: number, label: Described): Valu
   const { minimum: min, maximum: max, multipleOf } = schema;
   if (min === undefined || max === undefined) return floatText({ value, ...label });
   if (min > 0 && max / min >= logarithmicRatio) return floatLogSlider({ value, min, max, ...label });
-  return floatSlider({ value, min, max, ...(multipleOf === undefined ? {} : { step: multipleOf }), ...label });
+  if (multipleOf !== undefined) return floatSlider({ value, min, max, step: multipleOf, ...label });
+  return max - min > sliderRange ? floatText({ value, ...label }) : floatSlider({ value, min, max, ...label });
 }
 
 function boundNumber(schema: FormSchema, value: unknown, label: Described, write: Write): Widget {
@@ -156,7 +159,7 @@ function fieldsOf(
 }
 
 /**
- * A form for an object that a JSON schema describes: sliders where a number has both bounds (logarithmic for wide ranges),
+ * A form for an object that a JSON schema describes: sliders where a number has both bounds and a fitting range,
  * choices for `enum`, groups for nested objects. Absent values are filled with the schema's defaults at once; each choice
  * is written into `values`. Nobody needs to answer: without a front end the values stay.
  */

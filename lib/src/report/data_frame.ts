@@ -2,6 +2,19 @@ import { DataFrame as Danfo } from 'danfojs-node';
 import type { ReportCell, ReportTable } from '../schema/generated/reports.js';
 import type { Row } from './table.js';
 
+/** A column of a DataFrame; comparisons give masks for `query`. */
+export interface Column {
+  readonly values: ReportCell[];
+  eq(value: ReportCell): unknown;
+  ne(value: ReportCell): unknown;
+  lt(value: number): unknown;
+  le(value: number): unknown;
+  gt(value: number): unknown;
+  ge(value: number): unknown;
+  mean(): number;
+  std(): number;
+}
+
 /** What a notebook does with a danfojs DataFrame; danfojs' own types compile in no strict program. */
 export interface DataFrame {
   readonly shape: number[];
@@ -13,7 +26,7 @@ export interface DataFrame {
   describe(): DataFrame;
   /** Rows whose mask is true, e.g. `frame.query(frame.column('EF').lt(40))`. */
   query(condition: unknown): DataFrame;
-  column(name: string): unknown;
+  column(name: string): Column;
   sortValues(by: string, options?: { ascending?: boolean }): DataFrame;
   groupby(columns: string[]): unknown;
   print(): void;

@@ -1,3 +1,5 @@
+/// <reference lib="dom" preserve="true" />
+
 import { createCanvas } from '@napi-rs/canvas';
 
 /** An axis-parallel rectangle in pixels, y downwards. */

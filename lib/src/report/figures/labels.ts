@@ -1,31 +1,37 @@
 import { axis, figure, type Figure } from '../figure.js';
 import { palette } from '../look.js';
 
-const binWidth = 5;
-const splits = { TRAIN: palette.blue, VAL: palette.orange, TEST: palette.vermillion } as const;
+/** One study's place in the figure. */
+export interface LabelledSplit {
+  readonly split: string;
+  /** Ejection fraction, %. */
+  readonly EF: number;
+}
 
-/** How the EF labels (%) spread over the usable studies of each split; only counts in steps of 5 % are in the figure. */
-export function labelsFigure(
-  studies: readonly { readonly split: keyof typeof splits; readonly EF: number }[],
-  notes: readonly string[] = [],
-): Figure {
-  const bins = studies.map(({ split, EF }) => ({ split, bin: Math.floor(EF / binWidth) }));
-  const [first, last] = [Math.min(...bins.map(({ bin }) => bin)), Math.max(...bins.map(({ bin }) => bin))];
-  const all = Array.from({ length: last - first + 1 }, (_, i) => first + i);
-  const count = (split: string, bin: number): number => bins.filter((b) => b.split === split && b.bin === bin).length;
+const colors: Readonly<Record<string, string>> = {
+  TRAIN: palette.blue,
+  VAL: palette.orange,
+  TEST: palette.green,
+};
+
+/** How the ejection fraction is distributed over each split: shares of its studies in bands of five points. */
+export function labelsFigure(studies: readonly LabelledSplit[], notes: readonly string[] = []): Figure {
+  const splits = Object.keys(colors).filter((split) => studies.some((study) => study.split === split));
   return figure({
     name: 'labels',
-    title: 'EF of the usable studies',
-    data: Object.entries(splits).map(([split, color]) => ({
-      ...{ type: 'bar', name: split, marker: { color }, width: binWidth },
-      x: all.map((bin) => (bin + 0.5) * binWidth),
-      y: all.map((bin) => count(split, bin)),
-    })),
+    title: 'Ejection fraction of the studies by split',
+    data: splits.map((split) => {
+      const values = studies.filter((study) => study.split === split).map(({ EF }) => EF);
+      return {
+        ...{ type: 'histogram', name: `${split} (${values.length})`, x: values, histnorm: 'percent' },
+        ...{ xbins: { start: 0, end: 100, size: 5 }, marker: { color: colors[split] }, opacity: 0.75 },
+      };
+    }),
     layout: {
-      barmode: 'stack',
-      xaxis: axis('EF (%)', { range: [(first - 1) * binWidth, (last + 2) * binWidth], showgrid: false }),
-      yaxis: axis('studies', { rangemode: 'tozero' }),
+      ...{ barmode: 'group', bargap: 0.1 },
+      xaxis: axis('EF (%)', { range: [0, 100] }),
+      yaxis: axis('studies of the split (%)'),
     },
-    notes,
+    ...{ height: 380, notes },
   });
 }

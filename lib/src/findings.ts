@@ -1,0 +1,40 @@
+import { assess, type Assessment } from './analysis/assessment.js';
+import { defaultBootstrap } from './analysis/bootstrap.js';
+import { targets, type PredictionRow } from './analysis/predictions.js';
+import type { Section } from './phase.js';
+import { blandAltmanFigure, scatterFigure } from './report/figures/agreement.js';
+import { differenceFigure, errorFigure } from './report/figures/comparison.js';
+import { comparisonsTable, metricsTable } from './report/result_tables.js';
+import type { Experiment } from './schema/generated/experiment.js';
+
+/** The assessment of the TEST rows with the experiment's bootstrap. */
+export function assessTest(rows: readonly PredictionRow[], { analysis, seed }: Experiment): Assessment {
+  const test = rows.filter(({ split }) => split === 'TEST');
+  return assess(test, { ...defaultBootstrap, B: analysis.bootstrap_samples, seed });
+}
+
+/** Metrics of every model as a table, and how predictions lie against the labels. */
+export function metricsSection(
+  rows: readonly PredictionRow[],
+  { metrics, bland_altman }: Assessment,
+  stamps: readonly string[],
+): Section {
+  const test = rows.filter(({ split }) => split === 'TEST');
+  const agreement = bland_altman.find(({ target }) => target === 'EF');
+  return {
+    tables: [metricsTable(metrics)],
+    figures: [
+      ...targets.map((target) => scatterFigure(test, target, stamps)),
+      errorFigure(metrics, 'EF', 'MAE', stamps),
+      ...(agreement === undefined ? [] : [blandAltmanFigure(test, agreement.model, 'EF', agreement, stamps)]),
+    ],
+  };
+}
+
+/** The paired differences as a table and, for EF and EDV, as figures. */
+export function comparisonSection({ comparisons }: Assessment, stamps: readonly string[]): Section {
+  return {
+    tables: [comparisonsTable(comparisons)],
+    figures: [differenceFigure(comparisons, 'EF', 'MAE', stamps), differenceFigure(comparisons, 'EDV', 'MAE', stamps)],
+  };
+}
