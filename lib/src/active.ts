@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { writeAdapterFolder } from './adapter_folder.js';
 import type { Assessment } from './analysis/assessment.js';
@@ -10,6 +10,7 @@ import type { TrainEvent } from './distill/events.js';
 import { canTrain, openEngine } from './engine/open.js';
 import { writeFileAtomic } from './files/atomic.js';
 import { sha256File } from './files/hash.js';
+import { readJsonObject } from './files/json.js';
 import { assessTest, comparisonSection, metricsSection } from './findings.js';
 import { BadInput } from './host/errors.js';
 import { startProgress } from './host/progress.js';
@@ -66,14 +67,16 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
   return { ...phase, options, cohort, planned, features: undefined, runs: [], rows: [], assessment: undefined };
 }
 
-/** The teacher's features of every frame, from the cache or computed now. */
+/** The teacher's features of every TRAIN frame, from the cache or computed now. */
 export async function features(phase: Active): Promise<Section> {
   const { experiment, planned, cohort, options } = phase;
   if (planned.length === 0) return add(phase, { notes: ['No bridges: nothing is distilled.'] });
-  phase.features = await teacherFeatures(experiment, planned, cohort.loaded, options.signal);
-  const frames = 2 * cohort.loaded.length;
+  phase.features = await teacherFeatures(experiment, planned, cohort, options.signal);
+  const frames = 2 * cohort.train.length;
   const { computed } = phase.features;
-  return add(phase, { notes: [`${frames} frames: ${computed} computed now, ${frames - computed} from the cache.`] });
+  return add(phase, {
+    notes: [`${frames} TRAIN frames: ${computed} computed now, ${frames - computed} from the cache.`],
+  });
 }
 
 function pathIn(phase: Active, path: string): string {
@@ -185,15 +188,22 @@ function bytesOf(folder: string): number {
   return files.reduce((sum, { name }) => sum + statSync(join(folder, name)).size, 0);
 }
 
+/** The optimizer steps that a checkpoint's model has taken: as it says itself, the full model's are the chosen ones. */
+function stepsOf(folder: string, { result }: StudentRun): number {
+  const state = join(folder, 'trainer.json');
+  return existsSync(state) ? Number(readJsonObject(state)['step']) : result.chosenStep;
+}
+
 /** The checkpoints of a model, oldest first; the one with the full model is the last. */
-function checkpointBodies(phase: Active, { model, result }: StudentRun): ActiveBody['checkpoints'] {
+function checkpointBodies(phase: Active, run: StudentRun): ActiveBody['checkpoints'] {
+  const { model } = run;
   const parent = join(folderOf(phase, model), 'checkpoints');
   return readdirSync(parent)
     .sort()
     .map((name) => {
       const folder = join(parent, name);
-      const step = result.steps;
-      return { model, seed: phase.experiment.seed, path: pathIn(phase, folder), step, bytes: bytesOf(folder) };
+      const path = pathIn(phase, folder);
+      return { model, seed: phase.experiment.seed, path, step: stepsOf(folder, run), bytes: bytesOf(folder) };
     });
 }
 

@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { datasetManifest } from './artifacts.js';
 import { bytesAt, planBridges } from './bridges.js';
 import { studiesCsv } from './data/dataset.js';
-import { extractFrames } from './data/frames.js';
+import { extractEach } from './data/frames.js';
 import { preprocess } from './data/preprocess.js';
 import type { StudySet } from './data/study.js';
 import { compile } from './engine/compile.js';
@@ -12,6 +12,7 @@ import { openEngine } from './engine/open.js';
 import { writeFileAtomic } from './files/atomic.js';
 import { readJson } from './files/json.js';
 import { formatSeconds, monotonicMs } from './host/clock.js';
+import { BadInput } from './host/errors.js';
 import { projectPath } from './host/places.js';
 import { kernelPort } from './jupyter/kernel.js';
 import { schemaForm, type FormSchema } from './jupyter/widgets_form.js';
@@ -28,20 +29,21 @@ import type { ConduitBody } from './schema/generated/reports.js';
 import { validate } from './schema/validate.js';
 import { buildStudent } from './student_model.js';
 import { openStudies } from './studies.js';
-import { preprocessingOf, studentImages } from './training_data.js';
+import { preprocessingOf, studentImages, type LoadedStudy } from './training_data.js';
 import { disposeParams } from './tree/params.js';
 import { openTeacher } from './weights.js';
 
-/** Conduit under way: the data set is read once. */
+/** Conduit under way: the data set is read once, and a few studies are decoded. */
 export interface Conduit extends Phase<'conduit'> {
   set: StudySet | undefined;
+  sample: readonly LoadedStudy[];
 }
 
 /** Begins Conduit in a run, by default the current one; Reservoir runs first with defaults where it has not. */
 export async function start(run: Run = currentRun()): Promise<Conduit> {
   await openEngine();
   await runReservoir(run);
-  return { ...startPhase('conduit', run), set: undefined };
+  return { ...startPhase('conduit', run), set: undefined, sample: [] };
 }
 
 /** The hyper-parameters as widgets that write into the phase's configuration; nothing happens outside a kernel. */
@@ -94,17 +96,30 @@ function readSet(phase: Conduit): StudySet {
   return phase.set;
 }
 
-/** ED and ES frames of the first studies, decoded just now, as pictures. */
-export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Section> {
-  const chosen = readSet(phase).studies.slice(0, 6);
-  const pairs = [];
-  const decoders = new Set<string>();
-  for (const study of chosen) {
-    const { ED, ES, decoder } = await extractFrames(study, { signal });
-    decoders.add(decoder);
-    const caption = `EDV ${study.EDV.toFixed(0)} mL, ESV ${study.ESV.toFixed(0)} mL, EF ${study.EF.toFixed(0)} %`;
-    pairs.push({ study: study.id, ED, ES, caption });
+const pictured = 6;
+
+/** The first studies whose frames can be decoded, and why the ones before them cannot. */
+async function decodeSample({ studies, root }: StudySet, signal: AbortSignal | undefined) {
+  const sample: LoadedStudy[] = [];
+  const unreadable: string[] = [];
+  for await (const extraction of extractEach(studies, { signal })) {
+    if (extraction.kind === 'frames') sample.push(extraction);
+    else unreadable.push(`Left out, its frames cannot be decoded: ${extraction.reason}`);
+    if (sample.length === pictured) break;
   }
+  if (sample.length > 0) return { sample, unreadable };
+  throw new BadInput({ where: root, expected: 'videos that can be decoded', got: unreadable[0] ?? 'none' });
+}
+
+/** ED and ES frames of the first readable studies, decoded just now, as pictures. */
+export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Section> {
+  const { sample, unreadable } = await decodeSample(readSet(phase), signal);
+  phase.sample = sample;
+  const pairs = sample.map(({ study, frames: { ED, ES } }) => {
+    const caption = `EDV ${study.EDV.toFixed(0)} mL, ESV ${study.ESV.toFixed(0)} mL, EF ${study.EF.toFixed(0)} %`;
+    return { study: study.id, ED, ES, caption };
+  });
+  const decoders = new Set(sample.map(({ frames: { decoder } }) => decoder));
   const { teacher, student } = phase.experiment;
   phase.body.preprocessing = {
     teacher: teacher.preprocessing,
@@ -113,7 +128,7 @@ export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Sect
   };
   return add(phase, {
     figures: [frameMontage(pairs, 'End-diastolic and end-systolic frames', { notes: phase.stamps })],
-    notes: [`Decoded by ${[...decoders].join(' and ')}: only the frames that are needed.`],
+    notes: [`Decoded by ${[...decoders].join(' and ')}: only the frames that are needed.`, ...unreadable],
   });
 }
 
@@ -158,13 +173,12 @@ async function dispose(tensors: readonly tf.Tensor[]): Promise<void> {
 }
 
 /** Seconds that the teacher takes for a frame, measured on one. */
-async function teacherSeconds({ experiment }: Conduit, set: StudySet): Promise<number> {
+async function teacherSeconds({ experiment }: Conduit, { frames: { ED } }: LoadedStudy): Promise<number> {
   const { params, config } = openTeacher(experiment.teacher.weights, experiment.seed);
   const features = ['last_hidden_state'];
   const forward = compile((images: tf.Tensor4D) =>
     Object.values(siglip.forward(params, images, config, { features, interpolatePosEncoding: true })),
   );
-  const { ED } = await extractFrames(set.studies[0] as StudySet['studies'][number]);
   const images = preprocess([ED], preprocessingOf(experiment.teacher.preprocessing));
   const seconds = await secondsOf(() => dispose(forward(images)));
   images.dispose();
@@ -174,11 +188,9 @@ async function teacherSeconds({ experiment }: Conduit, set: StudySet): Promise<n
 }
 
 /** Seconds of the student's forward pass over a micro-batch, measured. */
-async function studentSeconds({ experiment }: Conduit, set: StudySet): Promise<number> {
+async function studentSeconds({ experiment }: Conduit, study: LoadedStudy): Promise<number> {
   const model = buildStudent(experiment, []);
-  const study = set.studies[0] as StudySet['studies'][number];
-  const loaded = [{ study, frames: await extractFrames(study) }];
-  const images = studentImages(loaded, preprocessingOf(experiment.student.preprocessing));
+  const images = studentImages([study], preprocessingOf(experiment.student.preprocessing));
   const { ED, ES } = images(new Array<number>(experiment.training.batch_size).fill(0));
   const forward = compile((a: tf.Tensor4D, b: tf.Tensor4D) => [model.forward({ ED: a, ES: b }).targets]);
   const seconds = await secondsOf(() => dispose(forward(ED, ES)));
@@ -199,8 +211,10 @@ export async function estimates(phase: Conduit): Promise<Section> {
   const { training } = experiment;
   const engine = await describeEngine();
   const idle = memory().rssMB;
-  const perFrame = await teacherSeconds(phase, set);
-  const perPass = await studentSeconds(phase, set);
+  const [example] = phase.sample;
+  if (example === undefined) throw new Error('no frames have been decoded yet: run frames(phase) first');
+  const perFrame = await teacherSeconds(phase, example);
+  const perPass = await studentSeconds(phase, example);
   const working = memory().peakRssMB;
   const trained = set.studies.filter(({ split }) => split === 'TRAIN').length;
   const featureSeconds = 2 * trained * perFrame;

@@ -81,9 +81,12 @@ function hashOf({ height, width, data }: GreyImage): string {
   return createHash('sha256').update(`${height}x${width}`).update(data).digest('hex');
 }
 
-/** Frames in the order that features are cached in: ED and ES of the first study, of the second, … */
-function allFrames(loaded: readonly LoadedStudy[]): GreyImage[] {
-  return loaded.flatMap(({ frames }) => [frames.ED, frames.ES]);
+/** Frames in the order of their features: ED and ES of the first TRAIN study, of the second, … */
+function trainFrames({ loaded, train }: Cohort): GreyImage[] {
+  return train.flatMap((i) => {
+    const { ED, ES } = (loaded[i] as LoadedStudy).frames;
+    return [ED, ES];
+  });
 }
 
 /** The student's inputs of some studies, owned by the caller. */
@@ -111,12 +114,12 @@ const teacherBatch = 16;
 export async function teacherFeatures(
   experiment: Experiment,
   planned: readonly PlannedBridge[],
-  loaded: readonly LoadedStudy[],
+  cohort: Cohort,
   signal?: AbortSignal,
 ): Promise<Features> {
   const { params, config, sha256 } = openTeacher(experiment.teacher.weights, experiment.seed);
   const preprocessing = preprocessingOf(experiment.teacher.preprocessing);
-  const frames = allFrames(loaded);
+  const frames = trainFrames(cohort);
   const maps = pooledMaps(planned);
   const tokenGrid = patchGrid(config, [preprocessing.height, preprocessing.width]);
   const forward = compile((images: tf.Tensor4D) => {
@@ -153,13 +156,15 @@ export function trainData(experiment: Experiment, cohort: Cohort, features: Feat
   const { studies, train, validation, loaded } = cohort;
   const images = studentImages(loaded, preprocessingOf(experiment.student.preprocessing));
   const maps = pooledMaps(experiment.bridges.map((config) => ({ config })));
+  const placeOf = new Map(train.map((index, place) => [index, place]));
   return {
     studies,
     train,
     validation,
     images,
     teacher: (indices) => {
-      const frames = [...indices.map((i) => 2 * i), ...indices.map((i) => 2 * i + 1)];
+      const places = indices.map((i) => placeOf.get(i) as number);
+      const frames = [...places.map((place) => 2 * place), ...places.map((place) => 2 * place + 1)];
       return experiment.bridges.map(({ teacher, grid }) => {
         const map = maps.findIndex((pooled) => pooled.layer === teacher && pooled.grid === grid);
         return (features as Features).read(map, frames);
