@@ -134,6 +134,7 @@ export async function teacherFeatures(
       weights: sha256,
       preprocessing,
       maps,
+      dtype: experiment.teacher.feature_dtype,
       frames: frames.map(hashOf),
       batch: teacherBatch,
       images: (indices) =>

@@ -38,7 +38,11 @@ const phantom: Experiment = {
     labelled: 64,
     phantom: { studies: 480, seed: 3, size: 112 },
   },
-  teacher: { weights: 'siglip-geometry', preprocessing: siglipPreprocessing(112, 'bicubic') },
+  teacher: {
+    weights: 'siglip-geometry',
+    preprocessing: siglipPreprocessing(112, 'bicubic'),
+    feature_dtype: 'float32',
+  },
   student: { weights: 'mobilenetv5-shapes', preprocessing: mobilenetPreprocessing(112), fusion_size: 64 },
   bridges: [{ teacher: 'last_hidden_state', student: 'stage.2', grid: 7, projector: 'linear' }],
   adapter: { r: 8, lora_alpha: 16, lora_dropout: 0, target_modules: pointwise, use_rslora: false },
@@ -65,7 +69,7 @@ const tiny: Experiment = {
   ...phantom,
   preset: 'tiny',
   data: { ...phantom.data, labelled: null, phantom: { studies: 24, seed: 2, size: 64 } },
-  teacher: { weights: 'random:siglip-tiny', preprocessing: siglipPreprocessing(64, 'bicubic') },
+  teacher: { ...phantom.teacher, weights: 'random:siglip-tiny', preprocessing: siglipPreprocessing(64, 'bicubic') },
   student: { weights: 'random:mobilenetv5-tiny', preprocessing: mobilenetPreprocessing(64), fusion_size: 16 },
   bridges: [{ teacher: 'last_hidden_state', student: 'stage.3', grid: 2, projector: 'linear' }],
   training: {
@@ -86,7 +90,11 @@ const medsiglipGemma3n: Experiment = {
   ...phantom,
   preset: 'medsiglip-gemma3n',
   data: { ...phantom.data, dataset: 'echonet-dynamic', labelled: null },
-  teacher: { weights: 'google/medsiglip-448', preprocessing: siglipPreprocessing(448, 'bicubic') },
+  teacher: {
+    weights: 'google/medsiglip-448',
+    preprocessing: siglipPreprocessing(448, 'bicubic'),
+    feature_dtype: 'float16',
+  },
   student: {
     weights: 'timm/mobilenetv5_300m.gemma3n',
     preprocessing: mobilenetPreprocessing(256),
