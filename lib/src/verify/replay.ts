@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import { isJsonObject, readJsonObject, type JsonObject } from '../files/json.js';
-import { openSafetensors, type OpenTensorSource } from '../files/safetensors.js';
+import type { OpenTensorSource } from '../files/safetensors.js';
 import { BadInput } from '../host/errors.js';
 import { loadCheckpoint } from '../models/checkpoint.js';
 import * as mobilenet from '../models/mobilenet_v5.js';
@@ -12,18 +12,11 @@ import { siglipVisionConfig } from '../models/siglip_vision_config.js';
 import { adaptiveAvgPool2d } from '../ops/adaptive_avg_pool2d.js';
 import { disposeParams } from '../tree/params.js';
 import { compare, failure, inScope, readNhwc, type Comparison } from './compare.js';
+import { replayLora } from './replay_lora.js';
+import { withFile } from './with_file.js';
 
 /** Replays a case folder; `name` stands before the names of its files. */
 export type Replay = (folder: string, name: string) => Comparison[];
-
-function withFile<T>(path: string, work: (file: OpenTensorSource) => T): T {
-  const file = openSafetensors(path);
-  try {
-    return work(file);
-  } finally {
-    file.close();
-  }
-}
 
 /** Runs a model on the input of a golden file and compares all its other tensors. */
 function compareForward(
@@ -114,4 +107,5 @@ export const replays: Readonly<Record<string, Replay>> = {
   siglip: replaySiglip,
   mobilenetv5: replayMobilenet,
   adaptive_avg_pool2d: replayAdaptivePooling,
+  lora: replayLora,
 };
