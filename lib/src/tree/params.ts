@@ -85,7 +85,17 @@ export function load<S extends Spec>(
     }
     checkEntry(source, name, shape);
   }
-  return buildParams(spec, (path, { shape, layout }) => dense(toMemory(source.read(rename(path)), shape, layout)));
+  const loaded: tf.Tensor[] = [];
+  try {
+    return buildParams(spec, (path, { shape, layout }) => {
+      const tensor = toMemory(source.read(rename(path)), shape, layout);
+      loaded.push(tensor);
+      return dense(tensor);
+    });
+  } catch (error) {
+    tf.dispose(loaded);
+    throw error;
+  }
 }
 
 /**
