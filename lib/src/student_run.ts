@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
-import { countLora, mergeLora } from './adapters/lora.js';
+import { countLora } from './adapters/lora.js';
+import { mergeLora } from './adapters/merge_lora.js';
 import { saveParams } from './adapters/param_files.js';
 import { saveAdapter } from './adapters/peft_files.js';
 import { saveRegressor, type RegressorInfo } from './adapters/regressor_files.js';

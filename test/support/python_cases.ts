@@ -2,8 +2,9 @@
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { mergeLora, wrapLora } from 'gemma-3ncore/adapters/lora';
+import { wrapLora } from 'gemma-3ncore/adapters/lora';
 import { loraConfig } from 'gemma-3ncore/adapters/lora_config';
+import { mergeLora } from 'gemma-3ncore/adapters/merge_lora';
 import { saveParams } from 'gemma-3ncore/adapters/param_files';
 import { saveAdapter } from 'gemma-3ncore/adapters/peft_files';
 import { float16Data } from 'gemma-3ncore/files/float16';
