@@ -59,6 +59,7 @@ const phantom: Experiment = {
     task_weight: { kind: 'constant', start: 1, end: 1 },
     validate_every: 50,
     checkpoint_every: 100,
+    keep_checkpoints: 3,
     baseline: true,
   },
   analysis: { bootstrap_samples: 2000 },
