@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { dataCommand } from './cli/data.js';
 import { initCommand } from './cli/init.js';
 import { miniaturesCommand } from './cli/miniatures.js';
+import { runsCommand } from './cli/runs.js';
 import { startCommand } from './cli/start.js';
 import { trainCommand } from './cli/train.js';
 import { verifyCommand } from './cli/verify.js';
@@ -19,6 +20,7 @@ export function program(): Command {
     .addCommand(startCommand())
     .addCommand(initCommand())
     .addCommand(miniaturesCommand())
+    .addCommand(runsCommand())
     .addCommand(trainCommand())
     .addCommand(verifyCommand());
 }
