@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { cacheCommand } from './cli/cache.js';
 import { dataCommand } from './cli/data.js';
 import { initCommand } from './cli/init.js';
 import { miniaturesCommand } from './cli/miniatures.js';
@@ -16,6 +17,7 @@ export function program(): Command {
     )
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '3ncore: ')) })
+    .addCommand(cacheCommand())
     .addCommand(dataCommand())
     .addCommand(startCommand())
     .addCommand(initCommand())
