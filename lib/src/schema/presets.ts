@@ -63,6 +63,7 @@ const phantom: Experiment = {
     consistency_weight: 0,
     validate_every: 50,
     checkpoint_every: 100,
+    keep_checkpoints: 3,
     baseline: true,
   },
   analysis: { bootstrap_samples: 2000 },
