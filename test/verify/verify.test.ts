@@ -60,10 +60,10 @@ describe('verify', () => {
       report.cases.filter((c) => !c.passed),
       [],
     );
-    assert.equal(report.cases.length, 9 + 7 * 2);
+    assert.equal(report.cases.length, 9 + 7 * 2 + 6);
     assert.equal(
       report.cases.reduce((sum, c) => sum + c.tensors, 0),
-      28 + 4 * 3 + 6 + 6 + 7 + 4 + loraTensors,
+      28 + 4 * 3 + 6 + 6 + 7 + 4 + loraTensors + 3 * (28 + 2),
     );
     assert.ok(report.passed);
     assert.ok(report.notReplayed.includes('kd/kd1') && report.notReplayed.includes('full'));
@@ -86,6 +86,8 @@ describe('verify', () => {
   });
 
   it('finds a case in a folder of another name', async () => {
+    cpSync(golden('quant'), join(folder, 'matrices'), { recursive: true });
+    assert.equal((await verify([join(folder, 'matrices')])).cases.length, 6);
     cpSync(golden('siglip', 'p14_56'), join(folder, 'elsewhere'), { recursive: true });
     assert.equal((await verify([join(folder, 'elsewhere')])).cases.length, 2);
   });
@@ -142,7 +144,7 @@ describe('verify', () => {
   it('passes every golden case on wasm', () => {
     const { status, stdout } = cliOn('wasm', golden(), '--json');
     const report = JSON.parse(stdout) as VerifyReport;
-    assert.deepEqual([report.engine, report.cases.length, report.passed, status], ['wasm', 9 + 7 * 2, true, 0]);
+    assert.deepEqual([report.engine, report.cases.length, report.passed, status], ['wasm', 9 + 7 * 2 + 6, true, 0]);
   });
 
   it('answers on the command line with 0, 1 and 2', () => {

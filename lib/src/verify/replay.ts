@@ -13,6 +13,7 @@ import { adaptiveAvgPool2d } from '../ops/adaptive_avg_pool2d.js';
 import { disposeParams } from '../tree/params.js';
 import { compare, failure, inScope, readNhwc, type Comparison } from './compare.js';
 import { replayLora } from './replay_lora.js';
+import { replayQuant } from './replay_quant.js';
 import { withFile } from './with_file.js';
 
 /** Replays a case folder; `name` stands before the names of its files. */
@@ -108,4 +109,5 @@ export const replays: Readonly<Record<string, Replay>> = {
   mobilenetv5: replayMobilenet,
   adaptive_avg_pool2d: replayAdaptivePooling,
   lora: replayLora,
+  quant: replayQuant,
 };
