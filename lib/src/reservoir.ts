@@ -83,7 +83,7 @@ export async function environment(phase: Reservoir): Promise<Section> {
       ),
       table('environment', 'Engine and machine', rows),
     ],
-    figures: [setupFigure(setup.steps)],
+    figures: [setupFigure(setup.steps, phase.stamps)],
   });
 }
 

@@ -73,9 +73,8 @@ export function currentRun(): Run {
   return existsSync(latest) ? { folder: realpathSync(latest) } : createRun();
 }
 
-/** Moves `runs/latest` to a run, in one step; runs elsewhere leave it alone. */
-export function moveLatest(run: Run): void {
-  const runs = projectPath('runs');
+/** Moves `latest` in `runs` to a run, in one step; runs elsewhere leave it alone. */
+export function moveLatest(run: Run, runs = projectPath('runs')): void {
   if (dirname(run.folder) !== runs) return;
   const temporary = join(runs, `.latest.${process.pid}`);
   rmSync(temporary, { force: true });

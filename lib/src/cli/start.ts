@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { resolveExperiment, type ExperimentOptions } from '../experiment.js';
 import { writeJson } from '../files/json.js';
+import { abortOnInterrupt, yieldToEvents } from '../host/abort.js';
 import { BadInput, Interrupted } from '../host/errors.js';
 import { projectPath } from '../host/places.js';
 import { readReport } from '../report/report.js';
@@ -11,6 +12,10 @@ import { createRun, moveLatest, runPath, type Run } from '../run_folder.js';
 import { recorded } from '../run_record.js';
 import { openStudies } from '../studies.js';
 import { addExperimentOptions } from './experiment_options.js';
+
+interface StartOptions extends ExperimentOptions {
+  readonly out?: string;
+}
 
 const notebooks = ['reservoir', 'conduit', 'active'] as const;
 
@@ -40,10 +45,12 @@ function executeNotebook(run: Run, name: string): Promise<void> {
     const forward = (): void => void child.kill('SIGINT');
     process.on('SIGINT', forward);
     child.on('error', reject);
-    child.on('close', (code) => {
+    child.on('close', (code, killedBy) => {
       process.off('SIGINT', forward);
       if (code === 0) resolve();
-      else if (code === 130) reject(new Interrupted(`interrupted in ${name}.ipynb; the run is in ${run.folder}`));
+      // A client that has only just started ends by the signal itself.
+      else if (code === 130 || killedBy === 'SIGINT')
+        reject(new Interrupted(`interrupted in ${name}.ipynb; the run is in ${run.folder}`));
       else reject(new NotebookFailed(name, code ?? 1));
     });
   });
@@ -58,14 +65,17 @@ export function summaryOf({ folder }: Run): string {
   });
 }
 
-async function start(options: ExperimentOptions & { out?: string }): Promise<void> {
+async function start(options: StartOptions, signal: AbortSignal): Promise<void> {
   const experiment = resolveExperiment(options);
   // A wrong folder is told before anything is written.
-  if (experiment.data.root !== null) await openStudies(experiment);
+  if (experiment.data.root !== null) await openStudies(experiment, signal);
   const run = createRun(options.out);
   await writeJson(runPath(run, 'experiment.json'), experiment);
   await recorded(run, experiment.seed, async () => {
-    for (const name of notebooks) await executeNotebook(run, name);
+    for (const name of notebooks) {
+      await yieldToEvents(signal);
+      await executeNotebook(run, name);
+    }
   });
   moveLatest(run);
   process.stdout.write(summaryOf(run));
@@ -76,13 +86,16 @@ export function startCommand(): Command {
   const command = new Command('start').description('execute the three notebooks in a new run folder, show the summary');
   return addExperimentOptions(command)
     .option('--out <dir>', 'the run folder (default runs/<timestamp>)')
-    .action(async (options: ExperimentOptions & { out?: string }) => {
+    .action(async (options: StartOptions) => {
+      const { signal, release } = abortOnInterrupt();
       try {
-        await start(options);
+        await start(options, signal);
       } catch (error) {
         if (!(error instanceof NotebookFailed)) throw error;
         process.stderr.write(`3ncore: ${error.message}; see its executed copy in the run folder.\n`);
         process.exitCode = error.exitCode;
+      } finally {
+        release();
       }
     });
 }

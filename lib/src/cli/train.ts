@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
 import { runActive } from '../active.js';
 import { readExperiment, resolveExperiment, type ExperimentOptions } from '../experiment.js';
@@ -16,20 +17,22 @@ interface TrainOptions extends ExperimentOptions {
   readonly resume?: boolean;
 }
 
-/** A run to go on with: its own configuration holds, another one is refused. */
-function resumed({ out, config }: TrainOptions): Run {
-  const run = openRun(out);
+/** A run to go on with: its own configuration holds, options that say something else are refused. */
+function resumed(options: TrainOptions): Run {
+  const run = openRun(options.out);
   const stored = runPath(run, 'experiment.json');
-  if (config !== undefined && JSON.stringify(readExperiment(config)) !== JSON.stringify(readExperiment(stored))) {
-    const fix = 'leave --config out, or start anew in another folder';
-    throw new BadInput({ where: config, expected: `the configuration in ${stored}`, got: 'another one', fix });
+  const config = options.config ?? stored;
+  if (!isDeepStrictEqual(resolveExperiment({ ...options, config }), readExperiment(stored))) {
+    const fix = 'leave the other options out, or start anew in another folder';
+    throw new BadInput({ where: '--resume', expected: `the configuration in ${stored}`, got: 'another one', fix });
   }
   return run;
 }
 
-async function fresh(options: TrainOptions): Promise<Run> {
+async function fresh(options: TrainOptions, signal: AbortSignal): Promise<Run> {
   const experiment = resolveExperiment(options);
-  if (experiment.data.root !== null) await openStudies(experiment);
+  // A wrong folder is told before anything is written.
+  if (experiment.data.root !== null) await openStudies(experiment, signal);
   const run = createRun(options.out);
   await writeJson(runPath(run, 'experiment.json'), experiment);
   return run;
@@ -45,7 +48,7 @@ export function trainCommand(): Command {
       const { signal, release } = abortOnInterrupt();
       try {
         const resume = options.resume === true && existsSync(options.out);
-        const run = resume ? resumed(options) : await fresh(options);
+        const run = resume ? resumed(options) : await fresh(options, signal);
         const { seed } = readExperiment(runPath(run, 'experiment.json'));
         await recorded(run, seed, () => runActive(run, { resume, signal }));
         process.stdout.write(summaryOf(run));

@@ -3,8 +3,11 @@ import { existsSync, readdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import { float16Data } from '../files/float16.js';
 import { float32Data, SafetensorsFile, writeSafetensors, type TensorData } from '../files/safetensors.js';
 import { yieldToEvents } from '../host/abort.js';
+import { monotonicMs } from '../host/clock.js';
+import { BadInput } from '../host/errors.js';
 import { cachePath } from '../host/places.js';
 import { startProgress } from '../host/progress.js';
 
@@ -14,6 +17,9 @@ export interface PooledMap {
   readonly grid: number;
 }
 
+/** float16 halves the disk that features take and keeps three decimal digits of each. */
+export type FeatureDtype = 'float32' | 'float16';
+
 /** Which features are wanted, of which frames, and how to compute those that are not cached yet. */
 export interface FeatureRequest {
   /** Hash of the teacher's weights. */
@@ -21,6 +27,8 @@ export interface FeatureRequest {
   /** How frames become its input: anything that JSON can write. */
   readonly preprocessing: unknown;
   readonly maps: readonly PooledMap[];
+  /** How features are stored; what is read is float32. */
+  readonly dtype: FeatureDtype;
   /** Hash of each frame's content; equal frames share an entry. */
   readonly frames: readonly string[];
   /** Frames of one pass of the teacher; every pass has this many. */
@@ -42,11 +50,13 @@ export interface Features {
   close(): void;
 }
 
+/** What was computed goes to the disk after so many bytes or so long, whichever comes first. */
 const shardBytes = 64 * 2 ** 20;
+const shardMs = 60_000;
 
-/** The folder of one map of one teacher: another weight, preprocessing, layer or grid gives another. */
-function folderOf({ weights, preprocessing }: FeatureRequest, { layer, grid }: PooledMap): string {
-  const identity = JSON.stringify({ weights, preprocessing, layer, grid });
+/** The folder of one map of one teacher: another weight, preprocessing, layer, grid or dtype gives another. */
+function folderOf({ weights, preprocessing, dtype }: FeatureRequest, { layer, grid }: PooledMap): string {
+  const identity = JSON.stringify({ weights, preprocessing, layer, grid, dtype });
   return cachePath('features', createHash('sha256').update(identity).digest('hex').slice(0, 32));
 }
 
@@ -57,7 +67,7 @@ class MapStore {
 
   constructor(private readonly folder: string) {
     if (!existsSync(folder)) return;
-    const names = readdirSync(folder).filter((name) => /^\d+\.safetensors$/.test(name));
+    const names = readdirSync(folder).filter((name) => name.endsWith('.safetensors'));
     for (const name of names.sort()) this.open(join(folder, name));
   }
 
@@ -71,11 +81,14 @@ class MapStore {
     return this.shardOf.has(frame);
   }
 
+  /** Adds a shard, named by the frames in it: runs that fill one cache at once replace a shard only by its equal. */
   async append(entries: ReadonlyMap<string, TensorData>): Promise<void> {
     await mkdir(this.folder, { recursive: true });
-    const taken = readdirSync(this.folder).filter((name) => name.endsWith('.safetensors'));
-    const next = Math.max(-1, ...taken.map((name) => parseInt(name, 10))) + 1;
-    const path = join(this.folder, `${String(next).padStart(6, '0')}.safetensors`);
+    const name = createHash('sha256')
+      .update(JSON.stringify([...entries.keys()]))
+      .digest('hex')
+      .slice(0, 32);
+    const path = join(this.folder, `${name}.safetensors`);
     await writeSafetensors(path, entries);
     this.open(path);
   }
@@ -120,10 +133,20 @@ function missingFrames(frames: readonly string[], stores: readonly MapStore[]): 
 
 type Entries = Map<string, TensorData>;
 
-/** Adds what the teacher says about some frames to the entries of each map. */
+/** One frame's map as it is stored. @throws BadInput when it is too large for float16. */
+function stored(values: Float32Array, shape: readonly number[], dtype: FeatureDtype, { layer }: PooledMap): TensorData {
+  if (dtype === 'float32') return float32Data(values, shape);
+  const outside = values.find((value) => Math.abs(value) >= 65520);
+  if (outside === undefined) return float16Data(values, shape);
+  const fix = 'set teacher.feature_dtype to float32';
+  throw new BadInput({ where: `teacher feature ${layer}`, expected: 'values below 65520', got: String(outside), fix });
+}
+
+/** Adds what the teacher says about some frames to the entries of each map, but for what its store has already. */
 async function computeInto(
   entries: readonly Entries[],
-  { frames, batch, images, teacher }: FeatureRequest,
+  stores: readonly MapStore[],
+  { frames, batch, maps, dtype, images, teacher }: FeatureRequest,
   indices: readonly number[],
 ): Promise<void> {
   const padding = new Array<number>(batch - indices.length).fill(indices[0] as number);
@@ -135,7 +158,9 @@ async function computeInto(
     const size = shape.reduce((product, n) => product * n, 1);
     indices.forEach((index, i) => {
       const frame = frames[index] as string;
-      entries[map]?.set(frame, float32Data(values.slice(i * size, (i + 1) * size), shape));
+      if (stores[map]?.has(frame)) return;
+      const ofFrame = values.slice(i * size, (i + 1) * size);
+      entries[map]?.set(frame, stored(ofFrame, shape, dtype, maps[map] as PooledMap));
     });
   }
   tf.dispose([input, ...outputs]);
@@ -161,12 +186,16 @@ async function computeMissing(request: FeatureRequest, stores: readonly MapStore
   const progress = startProgress('Teacher features', missing.length);
   const byStore = new Map(stores.map((store): [MapStore, Entries] => [store, new Map()]));
   const entries = stores.map((store) => byStore.get(store) as Entries);
+  let flushed = monotonicMs();
   try {
     for (let begin = 0; begin < missing.length; begin += request.batch) {
       await yieldToEvents(request.signal);
       const indices = missing.slice(begin, begin + request.batch);
-      await computeInto(entries, request, indices);
-      if (bytesOf(entries) >= shardBytes) await flush(stores, entries);
+      await computeInto(entries, stores, request, indices);
+      if (bytesOf(entries) >= shardBytes || monotonicMs() - flushed >= shardMs) {
+        await flush(stores, entries);
+        flushed = monotonicMs();
+      }
       progress.advance(indices.length);
     }
   } finally {
@@ -179,8 +208,8 @@ async function computeMissing(request: FeatureRequest, stores: readonly MapStore
 /**
  * The pooled features of a frozen teacher for all frames of a request: what the cache lacks is computed and stored in
  * safetensors shards under `.cache/features`, then everything is read from there, so that a first and a later run train on
- * the same bits. An interrupted pass keeps what it has. The caller closes the result.
- * @throws BadInput when the cache cannot be written to or holds a damaged file.
+ * the same bits. An interrupted pass keeps what it has; a killed one all but its last minute. The caller closes the result.
+ * @throws BadInput when the cache cannot be written to or holds a damaged file, or a value is too large for its dtype.
  */
 export async function cacheFeatures(request: FeatureRequest): Promise<Features> {
   const stores = openStores(request);

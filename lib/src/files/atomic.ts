@@ -13,6 +13,8 @@ const explained: Readonly<Record<string, string>> = {
   ENOENT: 'no such folder',
   ENOTDIR: 'a path through something that is not a folder',
   EISDIR: 'a folder',
+  ENAMETOOLONG: 'a name that is too long',
+  ELOOP: 'links that lead nowhere',
   ENOSPC: 'a full disk',
   EDQUOT: 'an exhausted quota',
 };

@@ -1,9 +1,10 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { BadInput } from '../host/errors.js';
+import { printable } from '../host/text.js';
 import { fileError, writeFileAtomic } from './atomic.js';
 import { isJsonObject, readJsonObject } from './json.js';
-import { dtypeBytes, parseHeader, type Header, type TensorEntry } from './safetensors_header.js';
+import { dtypeBytes, entryOf, parseHeader, type Header, type TensorEntry } from './safetensors_header.js';
 import { toFloat32 } from './safetensors_values.js';
 
 /** The tensors of a checkpoint by name, read one at a time (a TensorSource of tree/params that holds files open). */
@@ -23,6 +24,8 @@ export interface OpenTensorSource {
 
 const largestHeader = 100_000_000;
 const largestRead = 2 ** 30;
+/** The name of a file in the same folder. */
+const fileName = /^(?!\.{1,2}$)[^/\\\0]{1,255}$/;
 
 /**
  * One safetensors file: its header is read and checked as a whole when it is opened, its tensors one at a time.
@@ -76,7 +79,7 @@ export class SafetensorsFile implements OpenTensorSource {
   private entry(name: string): TensorEntry {
     const entry = this.header.entries.get(name);
     if (entry === undefined) {
-      throw new BadInput({ where: this.where, expected: `an entry ${name}`, got: 'none of that name' });
+      throw new BadInput({ where: this.where, expected: `an entry ${printable(name, 200)}`, got: 'none of that name' });
     }
     return entry;
   }
@@ -119,7 +122,7 @@ class ShardedSafetensors implements OpenTensorSource {
   constructor(readonly where: string) {
     const { weight_map: map } = readJsonObject(where);
     if (!isJsonObject(map))
-      throw new BadInput({ where, expected: 'an object weight_map', got: JSON.stringify(map) ?? 'none' });
+      throw new BadInput({ where, expected: 'an object weight_map', got: printable(JSON.stringify(map) ?? 'none') });
     try {
       for (const [name, file] of Object.entries(map)) this.shardOf.set(name, this.shard(name, file));
     } catch (error) {
@@ -129,9 +132,9 @@ class ShardedSafetensors implements OpenTensorSource {
   }
 
   private shard(name: string, file: unknown): SafetensorsFile {
-    if (typeof file !== 'string' || file !== basename(file)) {
-      const where = `${this.where}, entry ${name}`;
-      throw new BadInput({ where, expected: 'the name of a file beside it', got: JSON.stringify(file) });
+    if (typeof file !== 'string' || !fileName.test(file)) {
+      const got = printable(JSON.stringify(file));
+      throw new BadInput({ where: entryOf(this.where, name), expected: 'the name of a file beside it', got });
     }
     const shard = this.shards.get(file) ?? new SafetensorsFile(join(dirname(this.where), file));
     this.shards.set(file, shard);
@@ -142,7 +145,7 @@ class ShardedSafetensors implements OpenTensorSource {
   private holder(name: string): SafetensorsFile {
     const shard = this.shardOf.get(name);
     if (shard !== undefined) return shard;
-    throw new BadInput({ where: this.where, expected: `an entry ${name}`, got: 'none of that name' });
+    throw new BadInput({ where: this.where, expected: `an entry ${printable(name, 200)}`, got: 'none of that name' });
   }
 
   get metadata(): Readonly<Record<string, string>> {

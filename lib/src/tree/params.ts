@@ -3,7 +3,7 @@ import { BadInput } from '../host/errors.js';
 import { dense, isLeaf, isTrainable, tensorsOf, type Leaf } from './leaf.js';
 import { toMemory } from './layout.js';
 import { fold, type Key } from './random.js';
-import { buildParams, flattenSpec, type Params, type ParamSpec, type ParamsOf, type Spec } from './spec.js';
+import { buildParams, flattenSpec, type Params, type ParamSpec, type ParamsOf, type Shape, type Spec } from './spec.js';
 
 /** Named tensors of a file, read one at a time (files/safetensors implements it). */
 export interface TensorSource {
@@ -11,9 +11,14 @@ export interface TensorSource {
   readonly where: string;
   names(): Iterable<string>;
   shapeOf(name: string): readonly number[];
+  /** The stored type, as safetensors names it. */
+  dtypeOf(name: string): string;
   /** The values as float32, whatever the stored type. */
   read(name: string): Float32Array;
 }
+
+/** Types that weights are stored in; counters and masks have others. */
+const weightTypes = ['F64', 'F32', 'F16', 'BF16', 'I8', 'U8'];
 
 /** The leaves of a tree by their dotted path. */
 export function flattenParams(params: Params): Map<string, Leaf> {
@@ -55,10 +60,21 @@ export function initialise<S extends Spec>(spec: S, key: Key, leafOf: LeafMaker 
   return buildParams(spec, (path, param) => leafOf(path, param, param.init(fold(key, path), param.shape)));
 }
 
+function checkEntry(source: TensorSource, name: string, shape: Shape): void {
+  const fail = (expected: string, got: string): never => {
+    throw new BadInput({ where: `${source.where}, entry ${name}`, expected, got });
+  };
+  const found = source.shapeOf(name);
+  if (found.join() !== shape.join()) fail(`shape [${shape.join(', ')}]`, `[${found.join(', ')}]`);
+  const dtype = source.dtypeOf(name);
+  if (!weightTypes.includes(dtype)) fail(`weights of type ${weightTypes.join(', ')}`, dtype);
+}
+
 /**
- * Parameters from a file, frozen; `rename` maps a path of the spec to the name in the file. Every name and shape is
- * checked before anything is allocated. The caller owns the tensors.
- * @throws BadInput naming the missing or misshapen entry.
+ * Parameters from a file, frozen; `rename` maps a path of the spec to the name in the file. Every name, shape and type is
+ * checked before anything is allocated; then one entry after the other is read and handed to the engine. The caller owns
+ * the tensors.
+ * @throws BadInput naming the missing, misshapen or damaged entry.
  */
 export function load<S extends Spec>(
   spec: S,
@@ -72,14 +88,7 @@ export function load<S extends Spec>(
     if (!available.has(name)) {
       throw new BadInput({ where: source.where, expected: `an entry ${name}`, got: 'none of that name' });
     }
-    const found = source.shapeOf(name);
-    if (found.join() !== shape.join()) {
-      throw new BadInput({
-        where: `${source.where}, entry ${name}`,
-        expected: `shape [${shape.join(', ')}]`,
-        got: `[${found.join(', ')}]`,
-      });
-    }
+    checkEntry(source, name, shape);
   }
   return buildParams(spec, (path, param) => leafOf(path, param, source.read(rename(path))));
 }

@@ -13,8 +13,8 @@ import { siglipVisionConfig } from '../models/siglip_vision_config.js';
 import { toFile } from '../tree/layout.js';
 import { disposeParams, flattenParams } from '../tree/params.js';
 import { flattenSpec, type Params, type Spec } from '../tree/spec.js';
+import { besideCase, withFile } from './case_file.js';
 import { compare, inScope, readNhwc, type Comparison } from './compare.js';
-import { besideCase, withFile } from './with_file.js';
 
 const outputsFile = 'io.safetensors';
 const mergedFile = 'merged.safetensors';

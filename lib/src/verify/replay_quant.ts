@@ -12,8 +12,8 @@ import { weightOf } from '../ops/dequantize.js';
 import { vectorwiseInt8 } from '../ops/llm_int8.js';
 import { dynamicTable } from '../ops/quantization_tables.js';
 import { dense, type BlockScales, type QuantizedLeaf } from '../tree/leaf.js';
+import { attempt, withFile } from './case_file.js';
 import { failure, forwardTolerance, inScope, type Comparison } from './compare.js';
-import { withFile } from './with_file.js';
 
 /** What was computed for an entry of a golden and how far it may be off; without a tolerance as forwards may. */
 interface Check {
@@ -185,21 +185,15 @@ function replayLayers(statePath: string, outputPath: string, name: string): Comp
 /** Replays bitsandbytes' quantization of matrices, and the layers it saved. */
 export function replayQuant(folder: string, name: string): Comparison[] {
   const files = readdirSync(folder).sort();
-  const attempt = (file: string, work: (name: string) => Comparison): Comparison => {
-    try {
-      return inScope(() => work(`${name}/${file}`));
-    } catch (error) {
-      if (error instanceof BadInput) return failure(`${name}/${file}`, error.message);
-      throw error;
-    }
-  };
+  const check = (file: string, work: (name: string) => Comparison): Comparison =>
+    attempt(`${name}/${file}`, () => inScope(() => work(`${name}/${file}`)));
   const matrices = files.filter((file) => /^case\d+_\d+x\d+\.safetensors$/.test(file));
   const layers = files.filter((file) => file.endsWith('_bnb_state_dict.safetensors'));
   return [
-    ...matrices.map((file) => attempt(file, (at) => replayMatrices(join(folder, file), at))),
+    ...matrices.map((file) => check(file, (at) => replayMatrices(join(folder, file), at))),
     ...layers.flatMap((file) => {
       const output = join(folder, file.replace('state_dict', 'layers_io'));
-      return existsSync(output) ? [attempt(file, (at) => replayLayers(join(folder, file), output, at))] : [];
+      return existsSync(output) ? [check(file, (at) => replayLayers(join(folder, file), output, at))] : [];
     }),
   ];
 }

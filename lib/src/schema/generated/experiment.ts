@@ -59,6 +59,10 @@ export type Mean = number[];
  */
 export type StandardDeviation = number[];
 /**
+ * Number format of the teacher's pooled features in the cache: float16 takes half the disk and keeps three decimal digits.
+ */
+export type StoredFeatures = 'float32' | 'float16';
+/**
  * Width D of the layer that fuses the ED and ES features.
  */
 export type FusionWidth = number;
@@ -193,6 +197,7 @@ export interface Phantom {
 export interface Teacher {
   weights: Weights;
   preprocessing: Preprocessing;
+  feature_dtype: StoredFeatures;
 }
 /**
  * Resize of 8-bit frames with antialiasing, then rescale and normalise, as the model's own processor does.
