@@ -7,7 +7,7 @@ import { decodeJpeg } from '../files/jpeg.js';
 import type { GreyImage, Study } from './study.js';
 
 /** What decoded the frames: the library's own reader of Motion-JPEG AVI, or ffmpeg. */
-export type Decoder = 'mjpeg' | 'ffmpeg';
+export type Decoder = 'mjpeg' | 'ffmpeg' | 'nifti';
 
 /** Chosen frames of one video. */
 export interface Frames {
