@@ -90,7 +90,10 @@ export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Sec
       ...(phantom ? [table('studies', 'Usable studies', rows)] : []),
     ],
     figures: [labelsFigure(set.studies, phase.stamps)],
-    notes: terms === null ? [] : [`${set.dataset} is used under its provider's terms: ${terms}`],
+    notes: [
+      ...(set.notes ?? []),
+      ...(terms === null ? [] : [`${set.dataset} is used under its provider's terms: ${terms}`]),
+    ],
   });
 }
 

@@ -15,7 +15,7 @@ export type Seed = number;
 /**
  * Where the studies come from; phantom echocardiograms are made on the spot.
  */
-export type DataSet = 'phantom' | 'echonet-dynamic';
+export type DataSet = 'phantom' | 'echonet-dynamic' | 'camus';
 /**
  * The data set's folder; null: the phantom is made in the cache.
  */
