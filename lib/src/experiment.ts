@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { loraTargets } from './adapters/lora.js';
+import { loraTargets } from './adapters/lora_targets.js';
 import { planBridges } from './bridges.js';
 import { readJson } from './files/json.js';
 import { BadInput } from './host/errors.js';

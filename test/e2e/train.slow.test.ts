@@ -45,7 +45,8 @@ describe('3ncore train with the preset tiny', () => {
   it('prints the summary to stdout and progress to stderr', () => {
     assert.match(run.stdout, /^GEMMA 3NCORE\nFor research only; not for clinical use\.\nPhantom result/);
     assert.ok(run.stdout.endsWith(`${first}\n`), run.stdout);
-    for (const model of ['distilled', 'baseline', 'mean']) assert.match(run.stdout, new RegExp(`^${model} +\\d`, 'm'));
+    for (const model of ['distilled', 'baseline', 'teacher_probe', 'mean'])
+      assert.match(run.stdout, new RegExp(`^${model} +\\d`, 'm'));
     assert.match(told(run).join('\n'), /^Training, distilled 8\/8 \(100 %\)/m);
     assert.doesNotMatch(run.stdout, /\d+\/\d+ \(\d+ %\)/);
   });
@@ -53,7 +54,8 @@ describe('3ncore train with the preset tiny', () => {
   it('leaves the run folder of the contract, every file whole', () => {
     assert.deepEqual(readdirSync(first).sort(), [
       ...['active.report.json', 'adapters', 'baseline', 'checkpoints', 'conduit.report.json', 'experiment.json'],
-      ...['figures', 'predictions.csv', 'reservoir.report.json', 'run.json', 'studies.csv'],
+      ...['figures', 'metrics.jsonl', 'predictions.csv', 'reservoir.report.json', 'run.json', 'studies.csv'],
+      'tensorboard',
     ]);
     assert.deepEqual(unfinishedIn(first), []);
     assert.deepEqual(JSON.parse(readFileSync(join(first, 'experiment.json'), 'utf8')), preset('tiny'));
@@ -93,8 +95,8 @@ describe('3ncore train with the preset tiny', () => {
     const studies = rowsOf('studies.csv').slice(1);
     const expected = studies.filter(([, , split]) => split !== 'TRAIN').map(([study]) => study);
     const rows = await readPredictions(join(first, 'predictions.csv'));
-    assert.deepEqual([...new Set(rows.map(({ model }) => model))], ['distilled', 'baseline', 'mean']);
-    for (const model of ['distilled', 'baseline', 'mean']) {
+    assert.deepEqual([...new Set(rows.map(({ model }) => model))], ['distilled', 'baseline', 'teacher_probe', 'mean']);
+    for (const model of ['distilled', 'baseline', 'teacher_probe', 'mean']) {
       const predicted = rows.filter((row) => row.model === model).map(({ study }) => study);
       assert.deepEqual(predicted.sort(), [...expected].sort(), model);
     }

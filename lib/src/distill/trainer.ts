@@ -3,7 +3,14 @@ import { removeUnfinished } from '../files/atomic_folder.js';
 import { yieldToEvents } from '../host/abort.js';
 import { BadInput } from '../host/errors.js';
 import { createAdamW, type AdamW } from './adamw.js';
-import { latestCheckpoint, restoreCheckpoint, writeCheckpoint, type Best, type TrainState } from './checkpoint.js';
+import {
+  latestCheckpoint,
+  pruneCheckpoints,
+  restoreCheckpoint,
+  writeCheckpoint,
+  type Best,
+  type TrainState,
+} from './checkpoint.js';
 import { validationsSinceBest } from './curriculum.js';
 import { labelsOf, type TrainData } from './data.js';
 import type { StepRecord, TrainEvent, ValidationRecord } from './events.js';
@@ -30,6 +37,8 @@ export interface TrainOptions {
     readonly folder: string;
     /** Goes on from the newest one there, if there is one. */
     readonly resume: boolean;
+    /** So many of the newest stay, and the one with the best parameters; absent: all. */
+    readonly keep?: number;
     /** Adds the model's own files (adapter, regressor) to a checkpoint. */
     readonly writeModel?: (folder: string) => Promise<void>;
   };
@@ -143,6 +152,7 @@ async function save({ options, stored, fingerprint }: Run, reached: Reached): Pr
   const { step, history, validations, best } = reached;
   const state: TrainState = { step, history, validations, best };
   const folder = await writeCheckpoint(checkpoints.folder, stored, state, fingerprint, checkpoints.writeModel);
+  if (checkpoints.keep !== undefined) await pruneCheckpoints(checkpoints.folder, checkpoints.keep, best);
   reached.saved = { step, folder };
   onEvent?.({ kind: 'checkpoint', step, folder });
 }

@@ -65,6 +65,7 @@ const phantom: Experiment = {
     early_stopping: null,
     validate_every: 50,
     checkpoint_every: 100,
+    keep_checkpoints: 3,
     baseline: true,
   },
   analysis: { bootstrap_samples: 2000 },

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { layoutOfB, loraTargets } from '../adapters/lora.js';
+import { layoutOfB, loraTargets } from '../adapters/lora_targets.js';
 import { loadAdapter } from '../adapters/peft_files.js';
 import type { Bridge, Student } from '../distill/student.js';
 import type { MicroBatch } from '../distill/micro_batch.js';

@@ -184,6 +184,10 @@ export type ValidateEvery = number;
  */
 export type CheckpointEvery = number;
 /**
+ * So many of the newest checkpoints stay, besides the one that did best on VAL; older ones are removed once a new one is whole.
+ */
+export type CheckpointsKept = number;
+/**
  * Also trains the same student as many steps without distillation, for comparison.
  */
 export type Baseline = boolean;
@@ -284,6 +288,7 @@ export interface Training {
   early_stopping: EarlyStopping;
   validate_every: ValidateEvery;
   checkpoint_every: CheckpointEvery;
+  keep_checkpoints: CheckpointsKept;
   baseline: Baseline;
 }
 /**
