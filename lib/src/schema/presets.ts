@@ -61,6 +61,8 @@ const phantom: Experiment = {
     task_loss: 'mse',
     target_weights: { EDV: 1, ESV: 1, EF: 1 },
     consistency_weight: 0,
+    rate_plateau: null,
+    early_stopping: null,
     validate_every: 50,
     checkpoint_every: 100,
     keep_checkpoints: 3,
