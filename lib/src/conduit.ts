@@ -5,6 +5,7 @@ import { studiesCsv } from './data/dataset.js';
 import { extractEach } from './data/frames.js';
 import { preprocess } from './data/preprocess.js';
 import type { StudySet } from './data/study.js';
+import { plannedSettings, planOf } from './distill/plan.js';
 import { compile } from './engine/compile.js';
 import { describeEngine } from './engine/describe.js';
 import { memory } from './engine/memory.js';
@@ -19,9 +20,11 @@ import { kernelPort } from './jupyter/kernel.js';
 import { schemaForm, type FormSchema } from './jupyter/widgets_form.js';
 import * as siglip from './models/siglip_vision.js';
 import { add, finishPhase, hasReport, saveExperiment, startPhase, type Phase, type Section } from './phase.js';
+import type { Figure } from './report/figure.js';
 import { bridgesFigure } from './report/figures/bridges.js';
 import { labelsFigure } from './report/figures/labels.js';
 import { frameMontage } from './report/figures/montage.js';
+import { curriculumFigure } from './report/figures/training.js';
 import { bridgesTable } from './report/result_tables.js';
 import { table } from './report/table.js';
 import { experimentPrecision, openingPrecision } from './precision.js';
@@ -93,7 +96,10 @@ export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Sec
       ...(phantom ? [table('studies', 'Usable studies', rows)] : []),
     ],
     figures: [labelsFigure(set.studies, phase.stamps)],
-    notes: terms === null ? [] : [`${set.dataset} is used under its provider's terms: ${terms}`],
+    notes: [
+      ...(set.notes ?? []),
+      ...(terms === null ? [] : [`${set.dataset} is used under its provider's terms: ${terms}`]),
+    ],
   });
 }
 
@@ -139,6 +145,15 @@ export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Sect
   });
 }
 
+/** The weights of the losses as they will be, were the loss on VAL never to stall. */
+function plannedCurriculum({ experiment, stamps }: Conduit): Figure {
+  const { training, seed } = experiment;
+  const stalling = [training.feature_weight, training.task_weight].some(({ kind }) => kind === 'plateau');
+  const note = 'A plateau is drawn at its start: it goes on only when the loss on VAL stalls.';
+  const history = plannedSettings(planOf(training, seed));
+  return curriculumFigure({ history, planned: true }, [...stamps, ...(stalling ? [note] : [])]);
+}
+
 /** Every bridge with the shapes on both sides, its projector, and the bytes a frame takes on several grids. */
 export async function bridges(phase: Conduit): Promise<Section> {
   const planned = planBridges(phase.experiment);
@@ -165,7 +180,7 @@ export async function bridges(phase: Conduit): Promise<Section> {
   );
   return add(phase, {
     tables: [bridgesTable(body), table('grids', 'Bytes a frame by pooling grid', byGrid)],
-    figures: [bridgesFigure(body, phase.stamps)],
+    figures: [bridgesFigure(body, phase.stamps), plannedCurriculum(phase)],
   });
 }
 

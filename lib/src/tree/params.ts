@@ -90,7 +90,17 @@ export function load<S extends Spec>(
     }
     checkEntry(source, name, shape);
   }
-  return buildParams(spec, (path, param) => leafOf(path, param, source.read(rename(path))));
+  const loaded: Leaf[] = [];
+  try {
+    return buildParams(spec, (path, param) => {
+      const leaf = leafOf(path, param, source.read(rename(path)));
+      loaded.push(leaf);
+      return leaf;
+    });
+  } catch (error) {
+    tf.dispose(loaded.flatMap(tensorsOf));
+    throw error;
+  }
 }
 
 /**

@@ -5,7 +5,7 @@ import { BadInput } from '../host/errors.js';
 import { failure, type Comparison } from './compare.js';
 
 /** Replays a case folder; `name` stands before the names of its files. */
-export type Replay = (folder: string, name: string) => Comparison[];
+export type Replay = (folder: string, name: string) => Comparison[] | Promise<Comparison[]>;
 
 /** Opens a golden file, or a folder that is a checkpoint, for the time of `work`. */
 export function withFile<T>(path: string, work: (file: OpenTensorSource) => T): T {

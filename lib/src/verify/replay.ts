@@ -15,6 +15,7 @@ import { attempt, withFile, type Replay } from './case_file.js';
 import { compare, inScope, readNhwc, type Comparison } from './compare.js';
 import { replayKeyLists } from './key_lists.js';
 import { replayPreprocess } from './preprocess.js';
+import { replayKd } from './replay_kd.js';
 import { replayLora } from './replay_lora.js';
 import { replayQuant } from './replay_quant.js';
 
@@ -127,5 +128,9 @@ export const replays: Readonly<Record<string, Replay>> = {
   adaptive_avg_pool2d: replayAdaptivePooling,
   full: replayKeyLists,
   lora: replayLora,
+  kd: replayKd,
   quant: replayQuant,
 };
+
+/** Kinds whose replay needs every gradient. */
+export const trainingKinds: ReadonlySet<string> = new Set(['kd']);

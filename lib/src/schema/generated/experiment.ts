@@ -19,7 +19,7 @@ export type Precision = 'auto' | 'fp32' | 'int8' | 'llm_int8' | 'nf4';
 /**
  * Where the studies come from; phantom echocardiograms are made on the spot.
  */
-export type DataSet = 'phantom' | 'echonet-dynamic';
+export type DataSet = 'phantom' | 'echonet-dynamic' | 'camus';
 /**
  * The data set's folder; null: the phantom is made in the cache.
  */
@@ -147,11 +147,42 @@ export type WarmUp = number;
  */
 export type GradientClip = number;
 /**
- * How the weight goes from its start to its end.
+ * How the weight goes from its start to its end; on a plateau it goes on whenever the validation loss stalls.
  */
-export type Schedule = 'constant' | 'linear' | 'cosine' | 'step';
+export type Schedule = 'constant' | 'linear' | 'cosine' | 'step' | 'plateau';
 export type Start = number;
 export type End = number;
+/**
+ * Of a plateau: validations in a row without a new lowest validation loss of the stage before the weight goes on.
+ */
+export type Patience = number;
+/**
+ * Of a plateau: what is left of the way to the end then.
+ */
+export type Factor = number;
+/**
+ * How the maps of student and teacher are compared: mean squared error, 1 − cosine of the channels at every cell, or smooth L1 (quadratic up to a difference of 1).
+ */
+export type FeatureLoss = 'mse' | 'cosine' | 'smooth_l1';
+/**
+ * How predictions and labels are compared, both standardised: mean squared error, absolute error (l1), or Huber's (quadratic up to one standard deviation).
+ */
+export type TaskLoss = 'mse' | 'l1' | 'huber';
+export type EDV = number;
+export type ESV = number;
+export type EF = number;
+/**
+ * Weight, beside the task loss, of the squared contradiction between EF and (EDV − ESV)/EDV as predicted; 0: off.
+ */
+export type Consistency = number;
+/**
+ * Halves the learning rate after so many validations in a row without a new lowest validation loss of the stage; null: never.
+ */
+export type RatePlateau = number | null;
+/**
+ * Ends training after so many validations of the last stage in a row without a new lowest validation loss; null: all steps are taken.
+ */
+export type EarlyStopping = number | null;
 /**
  * Steps between validations; the adapters with the lowest validation loss are kept.
  */
@@ -160,6 +191,10 @@ export type ValidateEvery = number;
  * Steps between checkpoints.
  */
 export type CheckpointEvery = number;
+/**
+ * So many of the newest checkpoints stay, besides the one that did best on VAL; older ones are removed once a new one is whole.
+ */
+export type CheckpointsKept = number;
 /**
  * Also trains the same student as many steps without distillation, for comparison.
  */
@@ -255,8 +290,15 @@ export interface Training {
   clip_norm: GradientClip;
   feature_weight: FeatureWeight;
   task_weight: TaskWeight;
+  feature_loss: FeatureLoss;
+  task_loss: TaskLoss;
+  target_weights: TargetWeights;
+  consistency_weight: Consistency;
+  rate_plateau: RatePlateau;
+  early_stopping: EarlyStopping;
   validate_every: ValidateEvery;
   checkpoint_every: CheckpointEvery;
+  keep_checkpoints: CheckpointsKept;
   baseline: Baseline;
 }
 /**
@@ -266,6 +308,8 @@ export interface FeatureWeight {
   kind: Schedule;
   start: Start;
   end: End;
+  patience?: Patience;
+  factor?: Factor;
 }
 /**
  * The weight of the task loss over the steps after the feature-only ones.
@@ -274,6 +318,16 @@ export interface TaskWeight {
   kind: Schedule;
   start: Start;
   end: End;
+  patience?: Patience;
+  factor?: Factor;
+}
+/**
+ * What each target counts in the task loss; only their ratios matter.
+ */
+export interface TargetWeights {
+  EDV: EDV;
+  ESV: ESV;
+  EF: EF;
 }
 export interface Analysis {
   bootstrap_samples: BootstrapSamples;
