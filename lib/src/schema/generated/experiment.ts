@@ -13,6 +13,10 @@ export type Preset = 'tiny' | 'phantom' | 'medsiglip-gemma3n';
  */
 export type Seed = number;
 /**
+ * Of the frozen weights of teacher and student: fp32; int8 (8-bit weights); llm_int8 (8-bit weights and activations, as bitsandbytes); nf4 (4-bit weights, with LoRA: QLoRA); auto: by free memory, see Conduit's report.
+ */
+export type Precision = 'auto' | 'fp32' | 'int8' | 'llm_int8' | 'nf4';
+/**
  * Where the studies come from; phantom echocardiograms are made on the spot.
  */
 export type DataSet = 'phantom' | 'echonet-dynamic' | 'camus';
@@ -106,6 +110,10 @@ export type TargetModules = string | string[];
  * Scale by alpha / √r.
  */
 export type RsLoRA = boolean;
+/**
+ * Also train the length of each output's weight.
+ */
+export type DoRA = boolean;
 /**
  * Optimizer steps in all; the baseline takes as many.
  */
@@ -203,6 +211,7 @@ export interface Experiment {
   $schema?: Schema;
   preset: Preset;
   seed: Seed;
+  precision?: Precision;
   data: Data;
   teacher: Teacher;
   student: Student;
@@ -268,6 +277,7 @@ export interface Adapter {
   lora_dropout: LoRADropout;
   target_modules: TargetModules;
   use_rslora: RsLoRA;
+  use_dora?: DoRA;
 }
 export interface Training {
   steps: OptimizerSteps;
