@@ -5,6 +5,8 @@ import type { Assessment } from './analysis/assessment.js';
 import { formatPredictions, type PredictionRow } from './analysis/predictions.js';
 import { planBridges, type PlannedBridge } from './bridges.js';
 import { runConduit } from './conduit.js';
+import { stepsDone } from './distill/checkpoint.js';
+import { openEventLog } from './distill/event_log.js';
 import type { TrainEvent } from './distill/events.js';
 import { canTrain, openEngine } from './engine/open.js';
 import { writeFileAtomic } from './files/atomic.js';
@@ -16,6 +18,7 @@ import { startProgress } from './host/progress.js';
 import { LivePlot } from './jupyter/live_plot.js';
 import { add, finishPhase, startPhase, type Phase, type Section } from './phase.js';
 import { curriculumFigure, lossFigure, validationFigure } from './report/figures/training.js';
+import { readReport } from './report/report.js';
 import { table } from './report/table.js';
 import { currentRun, runPath, type Run } from './run_folder.js';
 import type { ActiveBody } from './schema/generated/reports.js';
@@ -57,7 +60,9 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
   }
   await runConduit(run, options.signal);
   const phase = startPhase('active', run);
-  const { experiment } = phase;
+  // What Conduit chose on this machine, and showed.
+  const { precision } = readReport(run.folder, 'conduit').body;
+  const experiment = { ...phase.experiment, precision: precision.chosen };
   const set = await openStudies(experiment, options.signal);
   const { loaded, unreadable } = await loadFrames(set.studies, options.signal);
   if (unreadable.length > 0) {
@@ -67,7 +72,7 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
   const cohort = cohortOf(loaded, experiment.data.labelled);
   const planned = planBridges(experiment);
   const nothingYet = { features: undefined, probe: undefined, runs: [], rows: [], assessment: undefined };
-  return { ...phase, options, cohort, planned, ...nothingYet };
+  return { ...phase, experiment, options, cohort, planned, ...nothingYet };
 }
 
 /** The teacher's features of every frame, from the cache or computed now: the bridges' of TRAIN, the probe's of all. */
@@ -119,22 +124,34 @@ function observe(model: TrainedModel, steps: number): { onEvent(event: TrainEven
   };
 }
 
+/** Trains a student while `metrics.jsonl` and TensorBoard's files record it, and the cell shows it. */
+async function trainLogged(phase: Active, model: TrainedModel): Promise<StudentRun> {
+  const { experiment, cohort, planned, features: cached, options } = phase;
+  const folder = folderOf(phase, model);
+  const resume = options.resume ?? false;
+  const log = await openEventLog(phase.run.folder, model, resume ? stepsDone(join(folder, 'checkpoints')) : 0);
+  const watch = observe(model, experiment.training.steps);
+  const onEvent = (event: TrainEvent): void => {
+    log.add(event);
+    watch.onEvent(event);
+  };
+  try {
+    const teacherHash = weightsHash(locateWeights(experiment.teacher.weights), experiment.seed);
+    const context = { experiment, cohort, planned, features: cached, folder, teacherHash, resume };
+    return await runStudent({ ...context, signal: options.signal, onEvent }, model);
+  } finally {
+    log.close();
+    watch.end();
+  }
+}
+
 /** Trains a student, the distilled or the one without distillation, and shows how it went. */
 export async function train(phase: Active, model: TrainedModel): Promise<Section> {
-  const { experiment, cohort, planned, features: cached, options } = phase;
+  const { experiment, planned } = phase;
   if (model === 'baseline' && !experiment.training.baseline) {
     return add(phase, { notes: ['The configuration asks for no baseline.'] });
   }
-  const watch = observe(model, experiment.training.steps);
-  const run = await runStudent(
-    {
-      ...{ experiment, cohort, planned, features: cached, folder: folderOf(phase, model) },
-      teacherHash: weightsHash(locateWeights(experiment.teacher.weights), experiment.seed),
-      ...{ resume: options.resume ?? false, signal: options.signal, onEvent: watch.onEvent },
-    },
-    model,
-  );
-  watch.end();
+  const run = await trainLogged(phase, model);
   phase.runs.push(run);
   const body = trainingBody(phase, run);
   const { chosenStep, untrained, steps } = run.result;

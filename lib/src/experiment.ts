@@ -45,6 +45,14 @@ function checkTogether(experiment: Experiment, where: string): Experiment {
       got: String(training.feature_steps),
     });
   }
+  const { EDV, ESV, EF } = training.target_weights;
+  if (EDV + ESV + EF === 0) {
+    throw new BadInput({
+      where: `${where}, training.target_weights`,
+      expected: 'at least one above 0',
+      got: 'zeros alone',
+    });
+  }
   if (data.dataset !== 'phantom' && data.root === null) {
     throw new BadInput({
       where: `${where}, data.root`,

@@ -16,8 +16,10 @@ import type { Targets } from './distill/targets.js';
 import { train, type TrainResult } from './distill/trainer.js';
 import { writeFolderAtomic } from './files/atomic_folder.js';
 import { writeJson } from './files/json.js';
+import { withRoom } from './files/room.js';
 import { monotonicMs } from './host/clock.js';
 import * as projector from './models/projector.js';
+import { openingPrecision } from './precision.js';
 import type { Experiment } from './schema/generated/experiment.js';
 import { buildStudent, type StudentModel } from './student_model.js';
 import type { TeacherFeatures } from './teacher_features.js';
@@ -121,7 +123,8 @@ async function predictAll(context: TrainingContext, student: StudentModel): Prom
 function identityOf({ experiment, planned, teacherHash }: TrainingContext, { sha256 }: StudentModel): string {
   const { teacher, student } = experiment;
   const bridges = planned.map(({ config }) => config);
-  return JSON.stringify([sha256, teacherHash, teacher.preprocessing, student.preprocessing, bridges]);
+  const precision = openingPrecision(experiment);
+  return JSON.stringify([sha256, teacherHash, precision, teacher.preprocessing, student.preprocessing, bridges]);
 }
 
 /** What each bridge matches of some TRAIN studies. */
@@ -147,16 +150,19 @@ export async function runStudent(context: TrainingContext, model: TrainedModel):
     standardisation: cohort.standardisation,
     plan,
     identity: identityOf(context, student),
-    checkpoints: { folder: checkpoints, resume, writeModel: write },
+    checkpoints: { folder: checkpoints, resume, keep: experiment.training.keep_checkpoints, writeModel: write },
     onEvent: (event) => onEvent(event, totalSteps(plan)),
     ...(signal === undefined ? {} : { signal }),
   });
   const seconds = (monotonicMs() - begun) / 1000;
   await mkdir(checkpoints, { recursive: true });
-  await writeFolderAtomic(newTimestampFolder(checkpoints), async (target) => {
-    await writeFullModel(target, student);
-    await write(target);
-  });
+  const full = newTimestampFolder(checkpoints);
+  await withRoom(`the full model ${full}`, () =>
+    writeFolderAtomic(full, async (target) => {
+      await writeFullModel(target, student);
+      await write(target);
+    }),
+  );
   return {
     model,
     result,

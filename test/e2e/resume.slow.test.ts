@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { cli, told, type CliRun } from '../support/cli.js';
@@ -16,6 +16,14 @@ const command = (out: string): string[] => ['train', '--config', config, '--out'
 /** Whole checkpoints in a folder. */
 function checkpointsIn(folder: string): number {
   return existsSync(folder) ? readdirSync(folder).filter((name) => !name.startsWith('.')).length : 0;
+}
+
+/** Every line of a run's log that tells of a step or a validation, without its time. */
+function metricsOf(folder: string): unknown[] {
+  const lines = readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
+  return lines
+    .map((line) => ({ ...(JSON.parse(line) as { kind: string }), time: '' }))
+    .filter(({ kind }) => kind === 'step' || kind === 'validation');
 }
 
 /** Trains into `out` and sends a signal as soon as `folder` there holds two checkpoints. */
@@ -52,6 +60,7 @@ describe('3ncore train --resume', () => {
     assert.equal(resumed.code, 0, resumed.stderr);
     assert.equal(runRecord(out).status, 'done');
     assert.deepEqual(resultBytes(out), resultBytes(whole));
+    assert.deepEqual(metricsOf(out), metricsOf(whole));
   });
 
   it('goes on after kill −9 while the baseline is trained, to the bytes of the uninterrupted run', async () => {
@@ -63,6 +72,7 @@ describe('3ncore train --resume', () => {
     assert.equal(resumed.code, 0, resumed.stderr);
     assert.equal(runRecord(out).status, 'done');
     assert.deepEqual(resultBytes(out), resultBytes(whole));
+    assert.deepEqual(metricsOf(out), metricsOf(whole));
     assert.deepEqual(unfinishedIn(out), []);
   });
 

@@ -35,7 +35,7 @@ describe('3ncore start with the preset tiny', () => {
     const expected = [
       ...phases.flatMap((phase) => [`${phase}.html`, `${phase}.ipynb`, `${phase}.report.json`]),
       ...['adapters', 'baseline', 'checkpoints', 'experiment.json', 'figures', 'predictions.csv', 'run.json'],
-      'studies.csv',
+      ...['metrics.jsonl', 'studies.csv', 'tensorboard'],
     ];
     assert.deepEqual(readdirSync(out).sort(), expected.sort());
     assert.deepEqual(unfinishedIn(out), []);

@@ -54,7 +54,8 @@ describe('3ncore train with the preset tiny', () => {
   it('leaves the run folder of the contract, every file whole', () => {
     assert.deepEqual(readdirSync(first).sort(), [
       ...['active.report.json', 'adapters', 'baseline', 'checkpoints', 'conduit.report.json', 'experiment.json'],
-      ...['figures', 'predictions.csv', 'reservoir.report.json', 'run.json', 'studies.csv'],
+      ...['figures', 'metrics.jsonl', 'predictions.csv', 'reservoir.report.json', 'run.json', 'studies.csv'],
+      'tensorboard',
     ]);
     assert.deepEqual(unfinishedIn(first), []);
     assert.deepEqual(JSON.parse(readFileSync(join(first, 'experiment.json'), 'utf8')), preset('tiny'));

@@ -37,10 +37,10 @@ function environment(name: string, locks: readonly string[], install: (python: s
   return python;
 }
 
-/** The interpreter of the tests' own environment (test/python/requirements.txt). */
-export function testPython(): string {
-  const lock = 'requirements.txt';
-  return environment('test-python', [lock], (python) => pip(python, '--require-hashes', '-r', inTests(lock)));
+/** The interpreter of an environment of the tests' own, by its lock in test/python. */
+export function testPython(locked: 'requirements' | 'tensorboard' = 'requirements'): string {
+  const lock = `${locked}.txt`;
+  return environment(`test-python-${locked}`, [lock], (python) => pip(python, '--require-hashes', '-r', inTests(lock)));
 }
 
 /**

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { float16Data } from '../files/float16.js';
@@ -8,8 +7,17 @@ import { float32Data, SafetensorsFile, writeSafetensors, type TensorData } from 
 import { yieldToEvents } from '../host/abort.js';
 import { monotonicMs } from '../host/clock.js';
 import { BadInput } from '../host/errors.js';
-import { cachePath } from '../host/places.js';
+import { warn } from '../host/log.js';
 import { startProgress } from '../host/progress.js';
+import {
+  cacheCap,
+  cachedMaps,
+  holdMaps,
+  makeMapFolder,
+  mapFolder,
+  pruneMaps,
+  type MapIdentity,
+} from './feature_cache_maps.js';
 
 /** One of the teacher's feature maps, pooled to grid × grid. */
 export interface PooledMap {
@@ -54,10 +62,8 @@ export interface Features {
 const shardBytes = 64 * 2 ** 20;
 const shardMs = 60_000;
 
-/** The folder of one map of one teacher: another weight, preprocessing, layer, grid or dtype gives another. */
-function folderOf({ weights, preprocessing, dtype }: FeatureRequest, { layer, grid }: PooledMap): string {
-  const identity = JSON.stringify({ weights, preprocessing, layer, grid, dtype });
-  return cachePath('features', createHash('sha256').update(identity).digest('hex').slice(0, 32));
+function identityOf({ weights, preprocessing, dtype }: FeatureRequest, { layer, grid }: PooledMap): MapIdentity {
+  return { weights, preprocessing, layer, grid, dtype };
 }
 
 /** The entries of one map over its shards, each `[g, g, C]` under its frame's hash. */
@@ -65,7 +71,8 @@ class MapStore {
   private readonly shards: SafetensorsFile[] = [];
   private readonly shardOf = new Map<string, SafetensorsFile>();
 
-  constructor(private readonly folder: string) {
+  constructor(private readonly identity: MapIdentity) {
+    const folder = mapFolder(identity);
     if (!existsSync(folder)) return;
     const names = readdirSync(folder).filter((name) => name.endsWith('.safetensors'));
     for (const name of names.sort()) this.open(join(folder, name));
@@ -83,12 +90,12 @@ class MapStore {
 
   /** Adds a shard, named by the frames in it: runs that fill one cache at once replace a shard only by its equal. */
   async append(entries: ReadonlyMap<string, TensorData>): Promise<void> {
-    await mkdir(this.folder, { recursive: true });
+    const folder = await makeMapFolder(this.identity);
     const name = createHash('sha256')
       .update(JSON.stringify([...entries.keys()]))
       .digest('hex')
       .slice(0, 32);
-    const path = join(this.folder, `${name}.safetensors`);
+    const path = join(folder, `${name}.safetensors`);
     await writeSafetensors(path, entries);
     this.open(path);
   }
@@ -115,8 +122,9 @@ class MapStore {
 function openStores(request: FeatureRequest): MapStore[] {
   const opened = new Map<string, MapStore>();
   return request.maps.map((map) => {
-    const folder = folderOf(request, map);
-    const store = opened.get(folder) ?? new MapStore(folder);
+    const identity = identityOf(request, map);
+    const folder = mapFolder(identity);
+    const store = opened.get(folder) ?? new MapStore(identity);
     opened.set(folder, store);
     return store;
   });
@@ -172,8 +180,10 @@ function bytesOf(entries: readonly Entries[]): number {
   return bytes;
 }
 
-/** Writes what was gathered as one shard a map. */
+/** Writes what was gathered as one shard a map, and makes room for it where the cache has a cap. */
 async function flush(stores: readonly MapStore[], entries: readonly Entries[]): Promise<void> {
+  const cap = cacheCap();
+  if (cap !== undefined) await pruneMaps(Math.max(0, cap - bytesOf(entries)));
   for (const [i, map] of entries.entries()) {
     if (map.size > 0) await stores[i]?.append(map);
     map.clear();
@@ -205,17 +215,33 @@ async function computeMissing(request: FeatureRequest, stores: readonly MapStore
   return missing.length;
 }
 
+/** Prunes the cache to its cap and says where what is in use alone takes more. */
+async function keepBelow(cap: number): Promise<void> {
+  await pruneMaps(cap);
+  const used = cachedMaps().reduce((sum, { bytes }) => sum + bytes, 0);
+  const gigabytes = (bytes: number): string => (bytes / 1e9).toPrecision(3);
+  if (used > cap) warn(`features in use take ${gigabytes(used)} GB, NCORE_CACHE_GB allows ${gigabytes(cap)}`);
+}
+
 /**
  * The pooled features of a frozen teacher for all frames of a request: what the cache lacks is computed and stored in
  * safetensors shards under `.cache/features`, then everything is read from there, so that a first and a later run train on
- * the same bits. An interrupted pass keeps what it has; a killed one all but its last minute. The caller closes the result.
+ * the same bits. An interrupted pass keeps what it has; a killed one all but its last minute. Where `NCORE_CACHE_GB` caps the
+ * cache, maps that no run is using make room, the least recently used first. The caller closes the result.
  * @throws BadInput when the cache cannot be written to or holds a damaged file, or a value is too large for its dtype.
  */
 export async function cacheFeatures(request: FeatureRequest): Promise<Features> {
-  const stores = openStores(request);
-  const close = (): void => new Set(stores).forEach((store) => store.close());
+  const cap = cacheCap();
+  const release = holdMaps(request.maps.map((map) => mapFolder(identityOf(request, map))));
+  let stores: readonly MapStore[] = [];
+  const close = (): void => {
+    release();
+    new Set(stores).forEach((store) => store.close());
+  };
   try {
+    stores = openStores(request);
     const computed = await computeMissing(request, stores);
+    if (cap !== undefined) await keepBelow(cap);
     return {
       computed,
       read(map, frames) {

@@ -3,7 +3,15 @@ import { removeUnfinished } from '../files/atomic_folder.js';
 import { yieldToEvents } from '../host/abort.js';
 import { BadInput } from '../host/errors.js';
 import { createAdamW, type AdamW } from './adamw.js';
-import { latestCheckpoint, restoreCheckpoint, writeCheckpoint, type Best, type TrainState } from './checkpoint.js';
+import {
+  latestCheckpoint,
+  pruneCheckpoints,
+  restoreCheckpoint,
+  writeCheckpoint,
+  type Best,
+  type TrainState,
+} from './checkpoint.js';
+import { validationsSinceBest } from './curriculum.js';
 import { labelsOf, type TrainData } from './data.js';
 import type { StepRecord, TrainEvent, ValidationRecord } from './events.js';
 import { stageAt, totalSteps, type TrainPlan } from './plan.js';
@@ -11,7 +19,7 @@ import { createPredictor, predictionErrors, predictTargets, type Predictor } fro
 import { poolsOf, runStep, type StepContext } from './run_step.js';
 import type { Bridge, Student } from './student.js';
 import type { Standardisation } from './targets.js';
-import { createTrainStep } from './train_step.js';
+import { createTrainStep, type Objective } from './train_step.js';
 import { assignValues, trainedVariables, valuesOf, type Variables } from './variables.js';
 
 export interface TrainOptions {
@@ -29,6 +37,8 @@ export interface TrainOptions {
     readonly folder: string;
     /** Goes on from the newest one there, if there is one. */
     readonly resume: boolean;
+    /** So many of the newest stay, and the one with the best parameters; absent: all. */
+    readonly keep?: number;
     /** Adds the model's own files (adapter, regressor) to a checkpoint. */
     readonly writeModel?: (folder: string) => Promise<void>;
   };
@@ -37,6 +47,7 @@ export interface TrainOptions {
 }
 
 export interface TrainResult {
+  /** Optimizer steps taken: the plan's, or fewer when it stopped early. */
   readonly steps: number;
   /** The step whose parameters the student has now: the best on VAL, without VAL the last. */
   readonly chosenStep: number;
@@ -141,6 +152,7 @@ async function save({ options, stored, fingerprint }: Run, reached: Reached): Pr
   const { step, history, validations, best } = reached;
   const state: TrainState = { step, history, validations, best };
   const folder = await writeCheckpoint(checkpoints.folder, stored, state, fingerprint, checkpoints.writeModel);
+  if (checkpoints.keep !== undefined) await pruneCheckpoints(checkpoints.folder, checkpoints.keep, best);
   reached.saved = { step, folder };
   onEvent?.({ kind: 'checkpoint', step, folder });
 }
@@ -156,13 +168,28 @@ async function validateAndKeep({ options, variables, predictor }: Run, reached: 
   reached.best = { step, task: record.task, values: await valuesOf(variables) };
 }
 
+/** Losses on VAL since the stage of the next step began. */
+function stageLosses({ plan }: TrainOptions, { step, validations }: Reached): number[] {
+  const { stageStep } = stageAt(plan, step);
+  return validations.filter((record) => record.step > step - stageStep).map(({ task }) => task);
+}
+
+/** Whether every step has been taken, or the last stage has stalled for as long as the plan lets it. */
+function isOver(options: TrainOptions, reached: Reached): boolean {
+  const { plan } = options;
+  if (reached.step === totalSteps(plan)) return true;
+  const isLast = stageAt(plan, reached.step).stage === plan.stages.at(-1);
+  if (plan.earlyStopping === null || !isLast) return false;
+  return validationsSinceBest(stageLosses(options, reached)) >= plan.earlyStopping;
+}
+
 /** One optimizer step and what falls due after it. */
 async function advance(run: Run, reached: Reached): Promise<void> {
   const { options, optimizer, context } = run;
   const { plan, onEvent } = options;
   const total = totalSteps(plan);
   if (stageAt(plan, reached.step).stageStep === 0) optimizer.reset();
-  const record = await runStep(context, reached.step);
+  const record = await runStep(context, reached.step, stageLosses(options, reached));
   reached.history.push(record);
   reached.step += 1;
   onEvent?.({ kind: 'step', record, totalSteps: total });
@@ -170,9 +197,14 @@ async function advance(run: Run, reached: Reached): Promise<void> {
   if (isDue(reached.step, plan.checkpointEvery, total)) await save(run, reached);
 }
 
+function objectiveOf({ plan, standardisation }: TrainOptions): Objective {
+  const { consistency: weight, ...losses } = plan.losses;
+  return { ...losses, consistency: weight > 0 ? { weight, standardisation } : null };
+}
+
 async function runSteps(run: Run): Promise<TrainResult> {
   const reached = await begin(run);
-  while (reached.step < totalSteps(run.options.plan)) {
+  while (!isOver(run.options, reached)) {
     try {
       await yieldToEvents(run.options.signal);
     } catch (interrupted) {
@@ -181,6 +213,7 @@ async function runSteps(run: Run): Promise<TrainResult> {
     }
     await advance(run, reached);
   }
+  await save(run, reached);
   const { step, history, validations, best, saved } = reached;
   if (best !== undefined) assignValues(run.variables, best.values);
   const untrained = await withoutGradient(run.variables, run.optimizer);
@@ -205,6 +238,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     variables: trained,
     optimizer,
     max_grad_norm: plan.max_grad_norm,
+    objective: objectiveOf(options),
   });
   const predictor = createPredictor(student);
   const withTeacher = bridges.length > 0;

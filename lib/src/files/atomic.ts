@@ -17,6 +17,7 @@ const explained: Readonly<Record<string, string>> = {
   ELOOP: 'links that lead nowhere',
   ENOSPC: 'a full disk',
   EDQUOT: 'an exhausted quota',
+  EFBIG: 'a limit of file sizes',
 };
 
 /** The error of a file system call on `path` as {@link BadInput} where a person can mend it, else itself. */
