@@ -30,7 +30,9 @@ async function main(): Promise<void> {
     await timed('Active', () => runActive(run));
     const { teacher, student } = readReport(run.folder, 'reservoir').body.cost;
     for (const { name, parameters, ms } of [teacher, student]) {
-      process.stdout.write(`${name}: ${(parameters / 1e6).toFixed(1)} M parameters, ${ms} ms a frame\n`);
+      process.stdout.write(
+        `${name}: ${(parameters / 1e6).toFixed(1)} M parameters, ${Math.round(ms ?? NaN)} ms a frame\n`,
+      );
     }
     const estimates = readReport(run.folder, 'conduit').tables.find(({ name }) => name === 'estimates');
     for (const { what, value } of estimates?.rows ?? []) process.stdout.write(`estimate, ${what}: ${value}\n`);
