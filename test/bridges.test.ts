@@ -72,8 +72,8 @@ describe('bridges', () => {
 
   it('counts the bytes of a pooled map', () => {
     const [bridge] = planBridges(preset('tiny'));
-    assert.equal(bytesAt(bridge!, 2), 2 * 2 * 32 * 4);
-    assert.equal(bytesAt(bridge!, 1), 32 * 4);
+    assert.equal(bytesAt(bridge!, 2, 'float32'), 2 * 2 * 32 * 4);
+    assert.equal(bytesAt(bridge!, 1, 'float16'), 32 * 2);
   });
 
   it('starts projectors from the seed, each bridge from its own values', () => {

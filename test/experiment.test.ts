@@ -57,6 +57,11 @@ describe('experiment', () => {
     ],
     ['none of the choices', (e) => (e['preset'] = set('huge')), /preset: expected one of "tiny", .*got "huge"/],
     [
+      'targets that count nothing',
+      (e) => (e['training']!['target_weights'] = set({ EDV: 0, ESV: 0, EF: 0 })),
+      /training\.target_weights: expected at least one above 0/,
+    ],
+    [
       'text in another form',
       (e) => (e['bridges'] = set([{ ...preset('tiny').bridges[0], teacher: 'pooler' }])),
       /bridges\[0\]\.teacher: expected text like .*, got "pooler"/,

@@ -40,7 +40,7 @@ describe('run_folder', () => {
   it('refuses what can be no folder', () => {
     const file = join(root, 'file');
     writeFileSync(file, '');
-    for (const out of [file, join(file, 'below')]) {
+    for (const out of [file, join(file, 'below'), '/proc/no-folder-here/below']) {
       assert.throws(
         () => createRun(out),
         isBadInput(/expected a folder that can be written, got .*; give another --out\.$/),

@@ -5,7 +5,6 @@ import type { Assessment } from './analysis/assessment.js';
 import { formatPredictions, type PredictionRow } from './analysis/predictions.js';
 import { planBridges, type PlannedBridge } from './bridges.js';
 import { runConduit } from './conduit.js';
-import type { Features } from './data/feature_cache.js';
 import { stepsDone } from './distill/checkpoint.js';
 import { openEventLog } from './distill/event_log.js';
 import type { TrainEvent } from './distill/events.js';
@@ -25,7 +24,9 @@ import type { ActiveBody } from './schema/generated/reports.js';
 import { predictionRows, runStudent, type StudentRun, type TrainedModel } from './student_run.js';
 import { openStudies } from './studies.js';
 import { locateWeights, weightsHash } from './weights.js';
-import { cohortOf, loadFrames, teacherFeatures, type Cohort } from './training_data.js';
+import { teacherFeatures, type TeacherFeatures } from './teacher_features.js';
+import { fitTeacherProbe, probeNotes, probeTable, type TeacherProbe } from './teacher_probe.js';
+import { cohortOf, loadFrames, type Cohort } from './training_data.js';
 
 export interface ActiveOptions {
   /** Goes on from the newest checkpoints of the run. */
@@ -38,7 +39,8 @@ export interface Active extends Phase<'active'> {
   readonly options: ActiveOptions;
   readonly cohort: Cohort;
   readonly planned: readonly PlannedBridge[];
-  features: Features | undefined;
+  features: TeacherFeatures | undefined;
+  probe: TeacherProbe | undefined;
   readonly runs: StudentRun[];
   rows: readonly PredictionRow[];
   assessment: Assessment | undefined;
@@ -66,19 +68,27 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
   }
   const cohort = cohortOf(loaded, experiment.data.labelled);
   const planned = planBridges(experiment);
-  return { ...phase, options, cohort, planned, features: undefined, runs: [], rows: [], assessment: undefined };
+  const nothingYet = { features: undefined, probe: undefined, runs: [], rows: [], assessment: undefined };
+  return { ...phase, options, cohort, planned, ...nothingYet };
 }
 
-/** The teacher's features of every TRAIN frame, from the cache or computed now. */
+/** The teacher's features of every frame, from the cache or computed now: the bridges' of TRAIN, the probe's of all. */
 export async function features(phase: Active): Promise<Section> {
   const { experiment, planned, cohort, options } = phase;
-  if (planned.length === 0) return add(phase, { notes: ['No bridges: nothing is distilled.'] });
-  phase.features = await teacherFeatures(experiment, planned, cohort, options.signal);
-  const frames = 2 * cohort.train.length;
-  const { computed } = phase.features;
-  return add(phase, {
-    notes: [`${frames} TRAIN frames: ${computed} computed now, ${frames - computed} from the cache.`],
-  });
+  const { validation, test } = cohort;
+  phase.features = await teacherFeatures(experiment, planned, cohort, [...validation, ...test], options.signal);
+  const { frames, computed } = phase.features;
+  const notes = [`${frames} frames: ${computed} computed now, ${frames - computed} from the cache.`];
+  if (planned.length === 0) notes.push('No bridges: nothing is distilled.');
+  return add(phase, { notes });
+}
+
+/** Fits the linear probe of the teacher, which `evaluate` compares with the students. */
+export function teacherProbe(phase: Active): Section {
+  if (phase.features === undefined) throw new Error('the features are not there yet: run features(phase) first');
+  phase.probe = fitTeacherProbe(phase.cohort, phase.features);
+  const { body } = phase.probe;
+  return add(phase, { tables: [probeTable(body)], notes: probeNotes(body) });
 }
 
 function pathIn(phase: Active, path: string): string {
@@ -159,11 +169,15 @@ function trainingBody({ experiment }: Active, { model, result, seconds }: Studen
   return { model, seed: experiment.seed, steps: result.steps, seconds, history: [...result.history], validation };
 }
 
-/** The mean of the labelled TRAIN studies as a prediction for every study. */
-function meanRows({ cohort, experiment }: Active): PredictionRow[] {
-  const { mean } = cohort.standardisation;
-  const indices = [...cohort.validation, ...cohort.test];
-  return predictionRows(cohort.loaded, new Map(indices.map((i) => [i, mean])), 'mean', experiment.seed);
+/** Rows of what is compared with the students: the teacher's probe where it was fitted, the mean of the training labels. */
+function referenceRows({ cohort, experiment, probe }: Active): PredictionRow[] {
+  const { loaded, standardisation, validation, test } = cohort;
+  const indices = [...validation, ...test];
+  const mean = new Map(indices.map((i) => [i, standardisation.mean]));
+  return [
+    ...(probe === undefined ? [] : predictionRows(loaded, probe.predict(indices), 'teacher_probe', experiment.seed)),
+    ...predictionRows(loaded, mean, 'mean', experiment.seed),
+  ];
 }
 
 /** Metrics of every model on TEST with intervals; writes `predictions.csv` (VAL and TEST). */
@@ -172,7 +186,7 @@ export async function evaluate(phase: Active): Promise<Section> {
   const ofRuns = runs.flatMap(({ model, predictions }) =>
     predictionRows(cohort.loaded, predictions, model, experiment.seed),
   );
-  phase.rows = [...ofRuns, ...meanRows(phase)];
+  phase.rows = [...ofRuns, ...referenceRows(phase)];
   await writeFileAtomic(runPath(phase.run, 'predictions.csv'), formatPredictions(phase.rows));
   phase.assessment = assessTest(phase.rows, experiment);
   const training = runs.map((run) => trainingBody(phase, run));
@@ -257,6 +271,7 @@ export async function finish(phase: Active): Promise<Section> {
 export async function runActive(run: Run, options: ActiveOptions = {}): Promise<void> {
   const phase = await start(run, options);
   await features(phase);
+  teacherProbe(phase);
   await train(phase, 'distilled');
   await train(phase, 'baseline');
   await evaluate(phase);

@@ -5,7 +5,7 @@ import * as projector from './models/projector.js';
 import type { ProjectorConfig } from './models/projector.js';
 import { patchGrid } from './models/siglip_vision_config.js';
 import { BadInput } from './host/errors.js';
-import type { Bridge as BridgeConfig, Experiment } from './schema/generated/experiment.js';
+import type { Bridge as BridgeConfig, Experiment, StoredFeatures } from './schema/generated/experiment.js';
 import { disposeParams, initialise, trainable } from './tree/params.js';
 import { fold, rootKey } from './tree/random.js';
 import { countParameters } from './tree/spec.js';
@@ -22,8 +22,8 @@ export interface PlannedBridge {
 }
 
 /** Bytes of a teacher map pooled to a grid, per frame. */
-export function bytesAt({ shapes }: PlannedBridge, grid: number): number {
-  return 4 * grid * grid * (shapes.teacher[2] as number);
+export function bytesAt({ shapes }: PlannedBridge, grid: number, dtype: StoredFeatures): number {
+  return (dtype === 'float16' ? 2 : 4) * grid * grid * (shapes.teacher[2] as number);
 }
 
 function shapeOf(shapes: ReadonlyMap<string, readonly number[]>, name: string, where: string): readonly number[] {

@@ -13,6 +13,7 @@ import { writeFileAtomic } from './files/atomic.js';
 import { readJson } from './files/json.js';
 import { formatSeconds, monotonicMs } from './host/clock.js';
 import { BadInput } from './host/errors.js';
+import { warn } from './host/log.js';
 import { projectPath } from './host/places.js';
 import { kernelPort } from './jupyter/kernel.js';
 import { schemaForm, type FormSchema } from './jupyter/widgets_form.js';
@@ -29,7 +30,9 @@ import type { ConduitBody } from './schema/generated/reports.js';
 import { validate } from './schema/validate.js';
 import { buildStudent } from './student_model.js';
 import { openStudies } from './studies.js';
-import { preprocessingOf, studentImages, type LoadedStudy } from './training_data.js';
+import { teacherFeatures } from './teacher_features.js';
+import { fitTeacherProbe, probeNotes, probeTable } from './teacher_probe.js';
+import { cohortOf, loadFrames, preprocessingOf, studentImages, type LoadedStudy } from './training_data.js';
 import { disposeParams } from './tree/params.js';
 import { openTeacher } from './weights.js';
 
@@ -136,6 +139,7 @@ export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Sect
 /** Every bridge with the shapes on both sides, its projector, and the bytes a frame takes on several grids. */
 export async function bridges(phase: Conduit): Promise<Section> {
   const planned = planBridges(phase.experiment);
+  const dtype = phase.experiment.teacher.feature_dtype;
   const body: ConduitBody['bridges'] = planned.map((bridge) => {
     const { config, shapes, projector, parameters } = bridge;
     const grids = [...new Set([1, 2, 4, 7, 14, 16, config.grid])].filter((grid) => grid <= (shapes.teacher[0] ?? 0));
@@ -146,8 +150,10 @@ export async function bridges(phase: Conduit): Promise<Section> {
       shapes,
       projector: projector.type,
       parameters,
-      bytes: bytesAt(bridge, config.grid),
-      bytes_by_grid: grids.sort((a, b) => a - b).map((grid) => ({ grid: [grid, grid], bytes: bytesAt(bridge, grid) })),
+      bytes: bytesAt(bridge, config.grid, dtype),
+      bytes_by_grid: grids
+        .sort((a, b) => a - b)
+        .map((grid) => ({ grid: [grid, grid], bytes: bytesAt(bridge, grid, dtype) })),
     };
   });
   phase.body.bridges = body;
@@ -205,6 +211,31 @@ async function studentSeconds({ experiment }: Conduit, study: LoadedStudy): Prom
 /** A training pass over a forward one: forward, the gradient of the inputs and that of the adapters. */
 const trainingFactor = 3;
 
+/** Bytes of the stored features of a TRAIN frame; bridges that match the same map share it. */
+function featureBytes(experiment: Conduit['experiment']): number {
+  const { feature_dtype: dtype } = experiment.teacher;
+  const maps = new Map(
+    planBridges(experiment).map((bridge) => {
+      const { teacher, grid } = bridge.config;
+      return [`${teacher} ${grid}`, bytesAt(bridge, grid, dtype)];
+    }),
+  );
+  return [...maps.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+const longHours = 2;
+
+/** What to do about teacher features that take longer than some hours. */
+function longFeatures(seconds: number, frames: number, device: string): string | undefined {
+  if (seconds < longHours * 3600) return undefined;
+  const gpu = device === 'gpu' ? '' : ' A GPU needs a small part of that; how small is not measured here.';
+  return (
+    `The teacher features of ${frames} frames will take about ${formatSeconds(seconds)} on this ${device === 'gpu' ? 'GPU' : 'processor'}.${gpu} ` +
+    'Give --limit N for a taste, or let it run: what is computed stays in the cache at least every minute, and a run ' +
+    'that was stopped goes on from there.'
+  );
+}
+
 /** Device, precision, and what the run will take in time, memory and disk, before anything long starts. */
 export async function estimates(phase: Conduit): Promise<Section> {
   const { experiment } = phase;
@@ -217,16 +248,16 @@ export async function estimates(phase: Conduit): Promise<Section> {
   const perFrame = await teacherSeconds(phase, example);
   const perPass = await studentSeconds(phase, example);
   const working = memory().peakRssMB;
-  const trained = set.studies.filter(({ split }) => split === 'TRAIN').length;
-  const featureSeconds = 2 * trained * perFrame;
+  const frames = 2 * set.studies.length;
+  const featureSeconds = frames * perFrame;
   const passes = training.steps * training.accumulation_steps * (training.baseline ? 2 : 1);
   const trainSeconds = passes * perPass * trainingFactor;
-  const bytes = planBridges(experiment).reduce((sum, bridge) => sum + bytesAt(bridge, bridge.config.grid), 0);
+  const trained = set.studies.filter(({ split }) => split === 'TRAIN').length;
   const pixels = experiment.student.preprocessing.height * experiment.student.preprocessing.width;
   const estimate = {
     seconds: featureSeconds + trainSeconds,
     memory_MB: idle + trainingFactor * (working - idle) + (2 * set.studies.length * pixels) / 1e6,
-    disk_MB: (2 * trained * bytes) / 1e6,
+    disk_MB: (2 * trained * featureBytes(experiment)) / 1e6,
   };
   const reason = `all weights fit in ${Math.round(memory().freeMB)} MB of free memory at full precision`;
   phase.body.device = engine.device;
@@ -235,20 +266,47 @@ export async function estimates(phase: Conduit): Promise<Section> {
   const rows = [
     { what: 'device', value: `${engine.device}, ${engine.processor.threads} threads` },
     { what: 'precision', value: `fp32: ${reason}` },
-    { what: 'teacher features', value: `${formatSeconds(featureSeconds)} for ${2 * trained} frames` },
+    { what: 'teacher features', value: `${formatSeconds(featureSeconds)} for ${frames} frames` },
     { what: 'training', value: `${formatSeconds(trainSeconds)} for ${passes} passes` },
     { what: 'memory', value: `${Math.round(estimate.memory_MB)} MB` },
     { what: 'disk', value: `${Math.round(estimate.disk_MB)} MB of cached features` },
   ];
-  const note = `Measured on one frame and one micro-batch; a training pass counts as ${trainingFactor} forward passes.`;
-  return add(phase, { tables: [table('estimates', 'Device, precision, estimates', rows)], notes: [note] });
+  const notes = [
+    `Measured on one frame and one micro-batch; a training pass counts as ${trainingFactor} forward passes. ` +
+      'Features that the cache has already take no time.',
+  ];
+  const advice = longFeatures(featureSeconds, frames, engine.device);
+  if (advice !== undefined) {
+    warn(advice);
+    notes.push(advice);
+  }
+  return add(phase, { tables: [table('estimates', 'Device, precision, estimates', rows)], notes });
+}
+
+/**
+ * What a linear model reads from the frozen teacher: its errors on VAL beside those of the mean. Runs the teacher over all
+ * frames of TRAIN and VAL, which is the long part of this phase; Active finds them in the cache.
+ */
+export async function teacherProbe(phase: Conduit, signal?: AbortSignal): Promise<Section> {
+  const { experiment } = phase;
+  const chosen = readSet(phase).studies.filter(({ split }) => split !== 'TEST');
+  const { loaded } = await loadFrames(chosen, signal);
+  const cohort = cohortOf(loaded, experiment.data.labelled);
+  const features = await teacherFeatures(experiment, planBridges(experiment), cohort, cohort.validation, signal);
+  try {
+    const { body } = fitTeacherProbe(cohort, features);
+    phase.body.probe = body;
+    return add(phase, { tables: [probeTable(body)], notes: probeNotes(body) });
+  } finally {
+    features.close();
+  }
 }
 
 /** Checks the configuration as it stands, writes `experiment.json` and `conduit.report.json`. */
 export async function finish(phase: Conduit): Promise<Section> {
   validate('experiment', phase.experiment, 'the configuration');
   await saveExperiment(phase);
-  return finishPhase(phase, 'Conduit: studies, frames, bridges, estimates');
+  return finishPhase(phase, 'Conduit: studies, frames, bridges, estimates, teacher probe');
 }
 
 /** The whole phase without a notebook. */
@@ -259,5 +317,6 @@ export async function runConduit(run: Run, signal?: AbortSignal): Promise<void> 
   await frames(phase, signal);
   await bridges(phase);
   await estimates(phase);
+  await teacherProbe(phase, signal);
   await finish(phase);
 }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { loraTargets } from './adapters/lora.js';
+import { loraTargets } from './adapters/lora_targets.js';
 import { planBridges } from './bridges.js';
 import { readJson } from './files/json.js';
 import { BadInput } from './host/errors.js';
@@ -43,6 +43,14 @@ function checkTogether(experiment: Experiment, where: string): Experiment {
       where: `${where}, training.feature_steps`,
       expected: `fewer than training.steps (${training.steps})`,
       got: String(training.feature_steps),
+    });
+  }
+  const { EDV, ESV, EF } = training.target_weights;
+  if (EDV + ESV + EF === 0) {
+    throw new BadInput({
+      where: `${where}, training.target_weights`,
+      expected: 'at least one above 0',
+      got: 'zeros alone',
     });
   }
   if (data.dataset !== 'phantom' && data.root === null) {

@@ -45,7 +45,8 @@ describe('3ncore train with the preset tiny', () => {
   it('prints the summary to stdout and progress to stderr', () => {
     assert.match(run.stdout, /^GEMMA 3NCORE\nFor research only; not for clinical use\.\nPhantom result/);
     assert.ok(run.stdout.endsWith(`${first}\n`), run.stdout);
-    for (const model of ['distilled', 'baseline', 'mean']) assert.match(run.stdout, new RegExp(`^${model} +\\d`, 'm'));
+    for (const model of ['distilled', 'baseline', 'teacher_probe', 'mean'])
+      assert.match(run.stdout, new RegExp(`^${model} +\\d`, 'm'));
     assert.match(told(run).join('\n'), /^Training, distilled 8\/8 \(100 %\)/m);
     assert.doesNotMatch(run.stdout, /\d+\/\d+ \(\d+ %\)/);
   });
@@ -94,8 +95,8 @@ describe('3ncore train with the preset tiny', () => {
     const studies = rowsOf('studies.csv').slice(1);
     const expected = studies.filter(([, , split]) => split !== 'TRAIN').map(([study]) => study);
     const rows = await readPredictions(join(first, 'predictions.csv'));
-    assert.deepEqual([...new Set(rows.map(({ model }) => model))], ['distilled', 'baseline', 'mean']);
-    for (const model of ['distilled', 'baseline', 'mean']) {
+    assert.deepEqual([...new Set(rows.map(({ model }) => model))], ['distilled', 'baseline', 'teacher_probe', 'mean']);
+    for (const model of ['distilled', 'baseline', 'teacher_probe', 'mean']) {
       const predicted = rows.filter((row) => row.model === model).map(({ study }) => study);
       assert.deepEqual(predicted.sort(), [...expected].sort(), model);
     }

@@ -53,6 +53,11 @@ function cliOn(engine: string | undefined, ...args: string[]) {
   });
 }
 
+/** Adapted and merged outputs of 4 + 3 cases (2 and 1 each), the base's in siglip_lora and mnv5_lora, 4 merged weights a case (3 in mnv5_conv3x3_lora). */
+const loraTensors = 4 * 4 + 3 * 2 + 2 + 1 + 6 * 4 + 3;
+/** Three cases: gradients, six numbers a step, final weights (distill/kd_goldens.test.ts). */
+const kdTensors = 3 * (74 + 60 + 74);
+
 describe('verify', () => {
   it('passes every golden case from the root, lists what it does not replay and leaves no tensor', async () => {
     await verify([golden('preprocess')]);
@@ -63,13 +68,13 @@ describe('verify', () => {
       report.cases.filter((c) => !c.passed),
       [],
     );
-    assert.equal(report.cases.length, 15);
+    assert.equal(report.cases.length, 15 + 7 * 2 + 9);
     assert.equal(
       report.cases.reduce((sum, c) => sum + c.tensors, 0),
-      28 + 4 * 3 + 6 + 6 + 7 + 4 + 6 + 44 + (548 + 239 + 448 + 437),
+      28 + 4 * 3 + 6 + 6 + 7 + 4 + 6 + 44 + (548 + 239 + 448 + 437) + loraTensors + kdTensors,
     );
     assert.ok(report.passed);
-    assert.ok(report.notReplayed.includes('kd/kd1') && !report.notReplayed.includes('full'));
+    assert.ok(!report.notReplayed.includes('kd/kd1') && !report.notReplayed.includes('full'));
   });
 
   it('takes the folder of a kind, a single case, and each case once', async () => {
@@ -79,6 +84,13 @@ describe('verify', () => {
       'siglip/p16_64_nohead_bf16_sharded/io.safetensors',
     ]);
     assert.equal((await names(golden('siglip'), golden('siglip', 'p14_56'))).length, 3);
+  });
+
+  it('replays adapters alone and says which base is missing', async () => {
+    assert.equal((await verify([golden('lora', 'mnv5_dora')])).passed, true);
+    cpSync(golden('lora', 'siglip_lora'), join(folder, 'alone'), { recursive: true });
+    const { cases } = await verify([join(folder, 'alone')]);
+    assert.match(cases[0]!.where, /expected siglip\/p14_56 in a folder above it, got none/);
   });
 
   it('finds a case in a folder of another name', async () => {
@@ -171,10 +183,11 @@ describe('verify', () => {
     assert.equal((await verify([join(folder, 'nothing')])).passed, false);
   });
 
-  it('passes every golden case on wasm', () => {
+  it('passes every golden case on wasm, where training is not replayed', () => {
     const { status, stdout } = cliOn('wasm', golden(), '--json');
     const report = JSON.parse(stdout) as VerifyReport;
-    assert.deepEqual([report.engine, report.cases.length, report.passed, status], ['wasm', 15, true, 0]);
+    assert.deepEqual([report.engine, report.cases.length, report.passed, status], ['wasm', 15 + 7 * 2, true, 0]);
+    assert.ok(report.notReplayed.includes('kd/kd1'));
   });
 
   it('answers on the command line with 0, 1 and 2', () => {

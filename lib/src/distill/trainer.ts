@@ -18,7 +18,7 @@ import { createPredictor, predictionErrors, predictTargets, type Predictor } fro
 import { poolsOf, runStep, type StepContext } from './run_step.js';
 import type { Bridge, Student } from './student.js';
 import type { Standardisation } from './targets.js';
-import { createTrainStep } from './train_step.js';
+import { createTrainStep, type Objective } from './train_step.js';
 import { assignValues, trainedVariables, valuesOf, type Variables } from './variables.js';
 
 export interface TrainOptions {
@@ -180,6 +180,11 @@ async function advance(run: Run, reached: Reached): Promise<void> {
   if (isDue(reached.step, plan.checkpointEvery, total)) await save(run, reached);
 }
 
+function objectiveOf({ plan, standardisation }: TrainOptions): Objective {
+  const { consistency: weight, ...losses } = plan.losses;
+  return { ...losses, consistency: weight > 0 ? { weight, standardisation } : null };
+}
+
 async function runSteps(run: Run): Promise<TrainResult> {
   const reached = await begin(run);
   while (reached.step < totalSteps(run.options.plan)) {
@@ -215,6 +220,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     variables: trained,
     optimizer,
     max_grad_norm: plan.max_grad_norm,
+    objective: objectiveOf(options),
   });
   const predictor = createPredictor(student);
   const withTeacher = bridges.length > 0;

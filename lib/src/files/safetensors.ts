@@ -201,39 +201,48 @@ export interface TensorData {
   readonly data: Uint8Array;
 }
 
+/** A tensor whose values are made when their turn to be written comes, so that not all have to be in memory at once. */
+export interface StreamedTensor {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  make(): Uint8Array;
+}
+
+type Writable = TensorData | StreamedTensor;
+
 /** float32 values as a tensor to be written. */
 export function float32Data(values: Float32Array, shape: readonly number[]): TensorData {
   return { dtype: 'F32', shape, data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
 }
 
-function checkData(name: string, { dtype, shape, data }: TensorData): void {
-  const bytes = shape.reduce((product, n) => product * n, dtypeBytes.get(dtype) ?? NaN);
-  if (data.byteLength !== bytes) {
-    throw new Error(`${name}: ${dtype} [${shape.join(', ')}] takes ${bytes} bytes, got ${data.byteLength}`);
-  }
+function sizeOf({ dtype, shape }: Writable): number {
+  return shape.reduce((product, n) => product * n, dtypeBytes.get(dtype) ?? NaN);
+}
+
+function valuesOf(name: string, tensor: Writable): Uint8Array {
+  const values = 'make' in tensor ? tensor.make() : tensor.data;
+  if (values.byteLength === sizeOf(tensor)) return values;
+  const size = `${tensor.dtype} [${tensor.shape.join(', ')}] takes ${sizeOf(tensor)} bytes`;
+  throw new Error(`${name}: ${size}, got ${values.byteLength}`);
 }
 
 /** The file in pieces; names sorted by code unit, so that equal tensors give equal bytes. */
-function* pieces(tensors: ReadonlyMap<string, TensorData>, metadata: Readonly<Record<string, string>>) {
+function* pieces(tensors: ReadonlyMap<string, Writable>, metadata: Readonly<Record<string, string>>) {
   const names = [...tensors.keys()].sort();
   const header: Record<string, unknown> = {};
   if (Object.keys(metadata).length > 0) header['__metadata__'] = Object.fromEntries(Object.entries(metadata).sort());
   let offset = 0;
   for (const name of names) {
-    const tensor = tensors.get(name) as TensorData;
-    checkData(name, tensor);
-    header[name] = {
-      dtype: tensor.dtype,
-      shape: tensor.shape,
-      data_offsets: [offset, (offset += tensor.data.byteLength)],
-    };
+    const tensor = tensors.get(name) as Writable;
+    const { dtype, shape } = tensor;
+    header[name] = { dtype, shape, data_offsets: [offset, (offset += sizeOf(tensor))] };
   }
   const json = Buffer.from(JSON.stringify(header));
   const padded = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
   padded.writeBigUInt64LE(BigInt(padded.length - 8));
   json.copy(padded, 8);
   yield padded as Uint8Array;
-  for (const name of names) yield (tensors.get(name) as TensorData).data;
+  for (const name of names) yield valuesOf(name, tensors.get(name) as Writable);
 }
 
 /**
@@ -242,7 +251,7 @@ function* pieces(tensors: ReadonlyMap<string, TensorData>, metadata: Readonly<Re
  */
 export async function writeSafetensors(
   path: string,
-  tensors: ReadonlyMap<string, TensorData>,
+  tensors: ReadonlyMap<string, Writable>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await writeFileAtomic(path, pieces(tensors, metadata));

@@ -85,20 +85,35 @@ export function load<S extends Spec>(
     }
     checkEntry(source, name, shape);
   }
-  return buildParams(spec, (path, { shape, layout }) => dense(toMemory(source.read(rename(path)), shape, layout)));
+  const loaded: tf.Tensor[] = [];
+  try {
+    return buildParams(spec, (path, { shape, layout }) => {
+      const tensor = toMemory(source.read(rename(path)), shape, layout);
+      loaded.push(tensor);
+      return dense(tensor);
+    });
+  } catch (error) {
+    tf.dispose(loaded);
+    throw error;
+  }
 }
 
-/** The same tree with the chosen dense leaves as variables named by their path; takes over the tensors it replaces. */
+/**
+ * The same tree with the chosen leaves as variables named by their path; takes over the tensors it replaces.
+ * @throws Error when one of them is not dense.
+ */
 export function trainable<P extends Params>(params: P, choose: (path: string) => boolean = () => true): P {
   return mapParams(params, (leaf, path) => {
-    if (leaf.kind !== 'dense' || isTrainable(leaf.value) || !choose(path)) return leaf;
+    if (!choose(path)) return leaf;
+    if (leaf.kind !== 'dense') throw new Error(`${path} is a ${leaf.kind} leaf, which cannot be trained in full`);
+    if (isTrainable(leaf.value)) return leaf;
     const variable = tf.variable(leaf.value, true);
     leaf.value.dispose();
     return dense(variable);
   });
 }
 
-/** The variables of a tree by path; a LoRA leaf gives `<path>.lora_A` and `<path>.lora_B`. */
+/** The variables of a tree by path; a LoRA leaf gives `<path>.lora_A`, `.lora_B` and, with DoRA, `.lora_magnitude_vector`. */
 export function trainableVariables(params: Params): Map<string, tf.Variable> {
   const found = new Map<string, tf.Variable>();
   for (const [path, leaf] of flattenParams(params)) {
@@ -108,6 +123,8 @@ export function trainableVariables(params: Params): Map<string, tf.Variable> {
     }
     if (isTrainable(leaf.A)) found.set(`${path}.lora_A`, leaf.A);
     if (isTrainable(leaf.B)) found.set(`${path}.lora_B`, leaf.B);
+    const { magnitude } = leaf;
+    if (magnitude !== undefined && isTrainable(magnitude)) found.set(`${path}.lora_magnitude_vector`, magnitude);
   }
   return found;
 }

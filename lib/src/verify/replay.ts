@@ -15,6 +15,8 @@ import { attempt, withFile, type Replay } from './case_file.js';
 import { compare, inScope, readNhwc, type Comparison } from './compare.js';
 import { replayKeyLists } from './key_lists.js';
 import { replayPreprocess } from './preprocess.js';
+import { replayKd } from './replay_kd.js';
+import { replayLora } from './replay_lora.js';
 
 /** Runs a model on the input of a golden file and compares all its other tensors. */
 function compareForward(
@@ -124,4 +126,9 @@ export const replays: Readonly<Record<string, Replay>> = {
   preprocess: replayPreprocess,
   adaptive_avg_pool2d: replayAdaptivePooling,
   full: replayKeyLists,
+  lora: replayLora,
+  kd: replayKd,
 };
+
+/** Kinds whose replay needs every gradient. */
+export const trainingKinds: ReadonlySet<string> = new Set(['kd']);

@@ -145,6 +145,21 @@ export type Schedule = 'constant' | 'linear' | 'cosine' | 'step';
 export type Start = number;
 export type End = number;
 /**
+ * How the maps of student and teacher are compared: mean squared error, 1 − cosine of the channels at every cell, or smooth L1 (quadratic up to a difference of 1).
+ */
+export type FeatureLoss = 'mse' | 'cosine' | 'smooth_l1';
+/**
+ * How predictions and labels are compared, both standardised: mean squared error, absolute error (l1), or Huber's (quadratic up to one standard deviation).
+ */
+export type TaskLoss = 'mse' | 'l1' | 'huber';
+export type EDV = number;
+export type ESV = number;
+export type EF = number;
+/**
+ * Weight, beside the task loss, of the squared contradiction between EF and (EDV − ESV)/EDV as predicted; 0: off.
+ */
+export type Consistency = number;
+/**
  * Steps between validations; the adapters with the lowest validation loss are kept.
  */
 export type ValidateEvery = number;
@@ -249,6 +264,10 @@ export interface Training {
   clip_norm: GradientClip;
   feature_weight: FeatureWeight;
   task_weight: TaskWeight;
+  feature_loss: FeatureLoss;
+  task_loss: TaskLoss;
+  target_weights: TargetWeights;
+  consistency_weight: Consistency;
   validate_every: ValidateEvery;
   checkpoint_every: CheckpointEvery;
   keep_checkpoints: CheckpointsKept;
@@ -269,6 +288,14 @@ export interface TaskWeight {
   kind: Schedule;
   start: Start;
   end: End;
+}
+/**
+ * What each target counts in the task loss; only their ratios matter.
+ */
+export interface TargetWeights {
+  EDV: EDV;
+  ESV: ESV;
+  EF: EF;
 }
 export interface Analysis {
   bootstrap_samples: BootstrapSamples;
