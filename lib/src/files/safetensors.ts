@@ -114,46 +114,52 @@ export class SafetensorsFile implements OpenTensorSource {
   }
 }
 
-/** A checkpoint cut into several files, with its index `{"weight_map": {name: file}}` (transformers). */
+/**
+ * A checkpoint cut into several files, with its index `{"weight_map": {name: file}}` (transformers). A file is opened when
+ * an entry of it is first asked for, so that those of other models may be absent.
+ */
 class ShardedSafetensors implements OpenTensorSource {
   private readonly shards = new Map<string, SafetensorsFile>();
-  private readonly shardOf = new Map<string, SafetensorsFile>();
+  private readonly fileOf: ReadonlyMap<string, string>;
 
   constructor(readonly where: string) {
     const { weight_map: map } = readJsonObject(where);
     if (!isJsonObject(map))
       throw new BadInput({ where, expected: 'an object weight_map', got: printable(JSON.stringify(map) ?? 'none') });
-    try {
-      for (const [name, file] of Object.entries(map)) this.shardOf.set(name, this.shard(name, file));
-    } catch (error) {
-      this.close();
-      throw error;
-    }
+    this.fileOf = new Map(Object.entries(map).map(([name, file]) => [name, this.checkedFile(name, file)]));
   }
 
-  private shard(name: string, file: unknown): SafetensorsFile {
-    if (typeof file !== 'string' || !fileName.test(file)) {
-      const got = printable(JSON.stringify(file));
-      throw new BadInput({ where: entryOf(this.where, name), expected: 'the name of a file beside it', got });
-    }
-    const shard = this.shards.get(file) ?? new SafetensorsFile(join(dirname(this.where), file));
-    this.shards.set(file, shard);
-    shard.shapeOf(name);
-    return shard;
+  private checkedFile(name: string, file: unknown): string {
+    if (typeof file === 'string' && fileName.test(file)) return file;
+    const got = printable(JSON.stringify(file));
+    throw new BadInput({ where: entryOf(this.where, name), expected: 'the name of a file beside it', got });
   }
 
   private holder(name: string): SafetensorsFile {
-    const shard = this.shardOf.get(name);
-    if (shard !== undefined) return shard;
-    throw new BadInput({ where: this.where, expected: `an entry ${printable(name, 200)}`, got: 'none of that name' });
+    const file = this.fileOf.get(name);
+    if (file === undefined) {
+      const expected = `an entry ${printable(name, 200)}`;
+      throw new BadInput({ where: this.where, expected, got: 'none of that name' });
+    }
+    const shard = this.shards.get(file) ?? this.open(name, file);
+    this.shards.set(file, shard);
+    return shard;
   }
 
+  private open(name: string, file: string): SafetensorsFile {
+    const path = join(dirname(this.where), file);
+    if (existsSync(path)) return new SafetensorsFile(path);
+    const expected = `${printable(file)} beside it`;
+    throw new BadInput({ where: entryOf(this.where, name), expected, got: 'no such file' });
+  }
+
+  /** Of the files that have been opened. */
   get metadata(): Readonly<Record<string, string>> {
     return Object.assign({}, ...[...this.shards.values()].map((shard) => shard.metadata)) as Record<string, string>;
   }
 
   names(): Iterable<string> {
-    return this.shardOf.keys();
+    return this.fileOf.keys();
   }
 
   shapeOf(name: string): readonly number[] {
