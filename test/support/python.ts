@@ -3,17 +3,17 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import { projectPath } from 'gemma-3ncore/host/places';
 
-/** The interpreter of the tests' own environment (test/python/requirements.txt), made where it is missing or old. */
-export function testPython(): string {
-  const folder = projectPath('.cache', 'test-python');
-  const lock = readFileSync(projectPath('test', 'python', 'requirements.txt'), 'utf8');
+/** The interpreter of an environment of the tests (`test/python/<name>.txt`), made where it is missing or old. */
+export function testPython(name = 'requirements'): string {
+  const folder = projectPath('.cache', name === 'requirements' ? 'test-python' : `test-python-${name}`);
+  const requirements = projectPath('test', 'python', `${name}.txt`);
+  const lock = readFileSync(requirements, 'utf8');
   const stamp = join(folder, 'requirements.txt');
   const python = join(folder, 'bin', 'python');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return python;
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(projectPath('.cache'), { recursive: true });
   execFileSync('python3', ['-m', 'venv', folder], { stdio: 'inherit' });
-  const requirements = projectPath('test', 'python', 'requirements.txt');
   execFileSync(python, ['-m', 'pip', 'install', '-q', '--require-hashes', '-r', requirements], { stdio: 'inherit' });
   writeFileSync(`${stamp}.part`, lock);
   renameSync(`${stamp}.part`, stamp);
