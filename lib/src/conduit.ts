@@ -79,7 +79,8 @@ export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Sec
   const excluded = set.verdicts
     .filter(({ usable }) => !usable)
     .map(({ id, view, split, reasons }) => ({ study: id, view, split: split ?? 'none', reasons: [...reasons] }));
-  phase.body.dataset = { name: set.dataset, licence, restricted: !phantom, phantom };
+  const { notes = [] } = set;
+  phase.body.dataset = { name: set.dataset, licence, restricted: !phantom, phantom, notes: [...notes] };
   phase.body.counts = counts;
   phase.body.excluded = excluded;
   const rows = set.studies.map(({ id, view, split, edFrame, esFrame, EDV, ESV, EF }) => ({
@@ -96,10 +97,7 @@ export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Sec
       ...(phantom ? [table('studies', 'Usable studies', rows)] : []),
     ],
     figures: [labelsFigure(set.studies, phase.stamps)],
-    notes: [
-      ...(set.notes ?? []),
-      ...(terms === null ? [] : [`${set.dataset} is used under its provider's terms: ${terms}`]),
-    ],
+    notes: [...notes, ...(terms === null ? [] : [`${set.dataset} is used under its provider's terms: ${terms}`])],
   });
 }
 
