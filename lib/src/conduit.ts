@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { datasetManifest } from './artifacts.js';
 import { bytesAt, planBridges } from './bridges.js';
 import { studiesCsv } from './data/dataset.js';
+import type { Augmentation } from './data/augment.js';
 import { extractEach } from './data/frames.js';
 import { preprocess } from './data/preprocess.js';
 import type { StudySet } from './data/study.js';
@@ -121,6 +122,11 @@ async function decodeSample({ studies, root }: StudySet, signal: AbortSignal | u
   throw new BadInput({ where: root, expected: 'videos that can be decoded', got: `none (${unreadable[0] ?? ''})` });
 }
 
+/** The changes of the student's training frames that are on, with their amounts. */
+function augmentationsOf(augmentation: Augmentation): string[] {
+  return Object.entries(augmentation).flatMap(([name, amount]) => (amount > 0 ? [`${name} ${amount}`] : []));
+}
+
 /** ED and ES frames of the first readable studies, decoded just now, as pictures. */
 export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Section> {
   const { sample, unreadable } = await decodeSample(readSet(phase), signal);
@@ -135,7 +141,7 @@ export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Sect
   phase.body.preprocessing = {
     teacher: teacher.preprocessing,
     student: student.preprocessing,
-    augmentation: [],
+    augmentation: augmentationsOf(phase.experiment.training.augmentation),
   };
   return add(phase, {
     figures: [frameMontage(pairs, 'End-diastolic and end-systolic frames', { notes: phase.stamps })],
