@@ -7,14 +7,14 @@ import { dynamicTable, nf4BlockSize, nf4PairTable } from './quantization_tables.
 const perCode = 7.874016e-3;
 
 function dequantizeInt8({ codes, absmax }: Int8Leaf, after: tf.Tensor | undefined): tf.Tensor2D {
-  const scales = tf.mul(notBefore(absmax, after), perCode);
-  return tf.mul(tf.sub(bytesTo('float32', codes), 128), tf.reshape(scales, [-1, 1]));
+  const scales = tf.reshape(tf.mul(absmax, perCode), [-1, 1]);
+  return tf.mul(tf.sub(bytesTo('float32', notBefore(codes, after)), 128), scales);
 }
 
 /** The scales of the blocks, `[blocks]`. */
 function blockScales(scales: BlockScales, blocks: number, after: tf.Tensor | undefined): tf.Tensor1D {
-  if (scales.kind === 'plain') return notBefore(scales.absmax, after);
-  const unit = lookUp(notBefore(tf.tensor1d(dynamicTable), after), scales.codes);
+  if (scales.kind === 'plain') return scales.absmax;
+  const unit = lookUp(tf.tensor1d(dynamicTable), notBefore(scales.codes, after));
   const values = tf.add(tf.mul(unit, scales.absmax), scales.offset);
   return tf.slice(tf.reshape<tf.Rank.R1>(values, [-1]), [0], [blocks]);
 }
@@ -22,8 +22,8 @@ function blockScales(scales: BlockScales, blocks: number, after: tf.Tensor | und
 function dequantizeNf4({ shape, packed, scales }: Nf4Leaf, after: tf.Tensor | undefined): tf.Tensor2D {
   const size = shape[0] * shape[1];
   const blocks = Math.ceil(size / nf4BlockSize);
-  const table = notBefore(tf.tensor2d(nf4PairTable, [256, 2]), after);
-  const codes = tf.reshape<tf.Rank.R1>(lookUp(table, packed), [-1]);
+  const table = tf.tensor2d(nf4PairTable, [256, 2]);
+  const codes = tf.reshape<tf.Rank.R1>(lookUp(table, notBefore(packed, after)), [-1]);
   const whole = tf.pad(codes, [[0, blocks * nf4BlockSize - codes.size]]);
   const values = tf.mul(
     tf.reshape(whole, [blocks, nf4BlockSize]),
