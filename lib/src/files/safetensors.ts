@@ -111,46 +111,52 @@ export class SafetensorsFile implements OpenTensorSource {
   }
 }
 
-/** A checkpoint cut into several files, with its index `{"weight_map": {name: file}}` (transformers). */
+/**
+ * The file of each tensor by an index `{"weight_map": {name: file}}` (transformers), all beside it.
+ * @throws BadInput when it is no index or points elsewhere.
+ */
+export function readWeightMap(where: string): ReadonlyMap<string, string> {
+  const { weight_map: map } = readJsonObject(where);
+  if (!isJsonObject(map)) {
+    throw new BadInput({ where, expected: 'an object weight_map', got: JSON.stringify(map) ?? 'none' });
+  }
+  const files = new Map<string, string>();
+  for (const [name, file] of Object.entries(map)) {
+    if (typeof file !== 'string' || file !== basename(file) || !file.endsWith('.safetensors')) {
+      const expected = 'the name of a file beside it';
+      throw new BadInput({ where: `${where}, entry ${name}`, expected, got: JSON.stringify(file) });
+    }
+    files.set(name, file);
+  }
+  return files;
+}
+
+/** A checkpoint cut into several files. One is opened when a tensor in it is asked for: others need not be there. */
 class ShardedSafetensors implements OpenTensorSource {
   private readonly shards = new Map<string, SafetensorsFile>();
-  private readonly shardOf = new Map<string, SafetensorsFile>();
+  private readonly fileOf: ReadonlyMap<string, string>;
 
   constructor(readonly where: string) {
-    const { weight_map: map } = readJsonObject(where);
-    if (!isJsonObject(map))
-      throw new BadInput({ where, expected: 'an object weight_map', got: JSON.stringify(map) ?? 'none' });
-    try {
-      for (const [name, file] of Object.entries(map)) this.shardOf.set(name, this.shard(name, file));
-    } catch (error) {
-      this.close();
-      throw error;
-    }
-  }
-
-  private shard(name: string, file: unknown): SafetensorsFile {
-    if (typeof file !== 'string' || file !== basename(file)) {
-      const where = `${this.where}, entry ${name}`;
-      throw new BadInput({ where, expected: 'the name of a file beside it', got: JSON.stringify(file) });
-    }
-    const shard = this.shards.get(file) ?? new SafetensorsFile(join(dirname(this.where), file));
-    this.shards.set(file, shard);
-    shard.shapeOf(name);
-    return shard;
+    this.fileOf = readWeightMap(where);
   }
 
   private holder(name: string): SafetensorsFile {
-    const shard = this.shardOf.get(name);
-    if (shard !== undefined) return shard;
-    throw new BadInput({ where: this.where, expected: `an entry ${name}`, got: 'none of that name' });
+    const file = this.fileOf.get(name);
+    if (file === undefined) {
+      throw new BadInput({ where: this.where, expected: `an entry ${name}`, got: 'none of that name' });
+    }
+    const shard = this.shards.get(file) ?? new SafetensorsFile(join(dirname(this.where), file));
+    this.shards.set(file, shard);
+    return shard;
   }
 
+  /** Of the files opened so far. */
   get metadata(): Readonly<Record<string, string>> {
     return Object.assign({}, ...[...this.shards.values()].map((shard) => shard.metadata)) as Record<string, string>;
   }
 
   names(): Iterable<string> {
-    return this.shardOf.keys();
+    return this.fileOf.keys();
   }
 
   shapeOf(name: string): readonly number[] {

@@ -52,15 +52,10 @@ export function initialise<S extends Spec>(spec: S, key: Key): ParamsOf<S> {
 }
 
 /**
- * Parameters from a file, frozen; `rename` maps a path of the spec to the name in the file. Every name and shape is
- * checked before anything is allocated. The caller owns the tensors.
+ * Checks that a file has every parameter of a spec in its shape; reads no values.
  * @throws BadInput naming the missing or misshapen entry.
  */
-export function load<S extends Spec>(
-  spec: S,
-  source: TensorSource,
-  rename: (path: string) => string = (path) => path,
-): ParamsOf<S> {
+export function checkEntries(spec: Spec, source: TensorSource, rename: (path: string) => string): void {
   const available = new Set(source.names());
   for (const [path, { shape }] of flattenSpec(spec)) {
     const name = rename(path);
@@ -76,6 +71,19 @@ export function load<S extends Spec>(
       });
     }
   }
+}
+
+/**
+ * Parameters from a file, frozen; `rename` maps a path of the spec to the name in the file. Every name and shape is
+ * checked before anything is allocated. The caller owns the tensors.
+ * @throws BadInput naming the missing or misshapen entry.
+ */
+export function load<S extends Spec>(
+  spec: S,
+  source: TensorSource,
+  rename: (path: string) => string = (path) => path,
+): ParamsOf<S> {
+  checkEntries(spec, source, rename);
   return buildParams(spec, (path, { shape, layout }) => dense(toMemory(source.read(rename(path)), shape, layout)));
 }
 
