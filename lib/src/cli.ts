@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { dataCommand } from './cli/data.js';
+import { gatherCommand } from './cli/gather.js';
 import { initCommand } from './cli/init.js';
 import { miniaturesCommand } from './cli/miniatures.js';
 import { startCommand } from './cli/start.js';
@@ -17,6 +18,7 @@ export function program(): Command {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '3ncore: ')) })
     .addCommand(dataCommand())
     .addCommand(startCommand())
+    .addCommand(gatherCommand())
     .addCommand(initCommand())
     .addCommand(miniaturesCommand())
     .addCommand(trainCommand())

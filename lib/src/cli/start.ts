@@ -3,14 +3,18 @@ import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { resolveExperiment, type ExperimentOptions } from '../experiment.js';
 import { writeJson } from '../files/json.js';
+import { gatherWeights } from '../gather.js';
+import { abortOnInterrupt } from '../host/abort.js';
 import { BadInput, Interrupted } from '../host/errors.js';
 import { projectPath } from '../host/places.js';
 import { readReport } from '../report/report.js';
 import { runSummary } from '../report/summary.js';
 import { createRun, moveLatest, runPath, type Run } from '../run_folder.js';
 import { recorded } from '../run_record.js';
+import type { Experiment } from '../schema/generated/experiment.js';
 import { openStudies } from '../studies.js';
 import { addExperimentOptions } from './experiment_options.js';
+import { addTermsOption, termsOptions, type TermsFlags } from './terms_options.js';
 
 const notebooks = ['reservoir', 'conduit', 'active'] as const;
 
@@ -58,10 +62,25 @@ export function summaryOf({ folder }: Run): string {
   });
 }
 
-async function start(options: ExperimentOptions & { out?: string }): Promise<void> {
+interface StartOptions extends ExperimentOptions, TermsFlags {
+  readonly out?: string;
+}
+
+/** Gathers the weights of an experiment before its run begins: here somebody may be asked about terms. */
+export async function gatherFirst(experiment: Experiment, flags: TermsFlags): Promise<void> {
+  const { signal, release } = abortOnInterrupt();
+  try {
+    await gatherWeights(experiment, { ...termsOptions(flags), signal });
+  } finally {
+    release();
+  }
+}
+
+async function start(options: StartOptions): Promise<void> {
   const experiment = resolveExperiment(options);
-  // A wrong folder is told before anything is written.
+  // A wrong folder and missing weights are told before anything is written.
   if (experiment.data.root !== null) await openStudies(experiment);
+  await gatherFirst(experiment, options);
   const run = createRun(options.out);
   await writeJson(runPath(run, 'experiment.json'), experiment);
   await recorded(run, experiment.seed, async () => {
@@ -74,9 +93,9 @@ async function start(options: ExperimentOptions & { out?: string }): Promise<voi
 /** `3ncore start`: the whole job, as `npm start` runs it after set-up. */
 export function startCommand(): Command {
   const command = new Command('start').description('execute the three notebooks in a new run folder, show the summary');
-  return addExperimentOptions(command)
+  return addTermsOption(addExperimentOptions(command))
     .option('--out <dir>', 'the run folder (default runs/<timestamp>)')
-    .action(async (options: ExperimentOptions & { out?: string }) => {
+    .action(async (options: StartOptions) => {
       try {
         await start(options);
       } catch (error) {

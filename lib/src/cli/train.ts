@@ -9,9 +9,10 @@ import { createRun, openRun, runPath, type Run } from '../run_folder.js';
 import { recorded } from '../run_record.js';
 import { openStudies } from '../studies.js';
 import { addExperimentOptions } from './experiment_options.js';
-import { summaryOf } from './start.js';
+import { gatherFirst, summaryOf } from './start.js';
+import { addTermsOption, type TermsFlags } from './terms_options.js';
 
-interface TrainOptions extends ExperimentOptions {
+interface TrainOptions extends ExperimentOptions, TermsFlags {
   readonly out: string;
   readonly resume?: boolean;
 }
@@ -30,6 +31,7 @@ function resumed({ out, config }: TrainOptions): Run {
 async function fresh(options: TrainOptions): Promise<Run> {
   const experiment = resolveExperiment(options);
   if (experiment.data.root !== null) await openStudies(experiment);
+  await gatherFirst(experiment, options);
   const run = createRun(options.out);
   await writeJson(runPath(run, 'experiment.json'), experiment);
   return run;
@@ -38,7 +40,7 @@ async function fresh(options: TrainOptions): Promise<Run> {
 /** `3ncore train`: the phases without notebooks. */
 export function trainCommand(): Command {
   const command = new Command('train').description('train without notebooks: all three phases into one run folder');
-  return addExperimentOptions(command)
+  return addTermsOption(addExperimentOptions(command))
     .requiredOption('--out <dir>', 'the run folder')
     .option('--resume', 'go on from the newest checkpoint in the run folder')
     .action(async (options: TrainOptions) => {
