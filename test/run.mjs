@@ -1,5 +1,5 @@
 // Runs the compiled tests: `node test/run.mjs [--quick] [name …]`. A name selects files whose path contains it.
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from 'node:test';
@@ -9,6 +9,8 @@ const dist = join(dirname(fileURLToPath(import.meta.url)), 'dist');
 const quick = process.argv.includes('--quick');
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const files = readdirSync(dist, { recursive: true })
+  // What was compiled from a test that is gone is no test.
+  .filter((file) => existsSync(join(dist, '..', file.replace(/\.js$/, '.ts'))))
   .filter((file) => file.endsWith('.test.js') && !(quick && file.endsWith('.slow.test.js')))
   .filter((file) => names.length === 0 || names.some((name) => file.includes(name)))
   .map((file) => join(dist, file))

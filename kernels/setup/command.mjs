@@ -15,6 +15,8 @@ function toolEnvironment(extra) {
     ZIG_LOCAL_CACHE_DIR: join(temporary, 'zig'),
     ...process.env,
     npm_config_cache: join(temporary, 'npm'),
+    // "npm --silent start" hands its silence on; what went wrong has to be told all the same.
+    npm_config_loglevel: 'error',
     TMPDIR: temporary,
     ...extra,
   };

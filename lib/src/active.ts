@@ -1,15 +1,17 @@
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { writeAdapterFolder } from './adapter_folder.js';
 import type { Assessment } from './analysis/assessment.js';
 import { formatPredictions, type PredictionRow } from './analysis/predictions.js';
 import { planBridges, type PlannedBridge } from './bridges.js';
 import { runConduit } from './conduit.js';
-import type { Features } from './data/feature_cache.js';
+import { stepsDone } from './distill/checkpoint.js';
+import { openEventLog } from './distill/event_log.js';
 import type { TrainEvent } from './distill/events.js';
 import { canTrain, openEngine } from './engine/open.js';
 import { writeFileAtomic } from './files/atomic.js';
 import { sha256File } from './files/hash.js';
+import { readJsonObject } from './files/json.js';
 import { assessTest, comparisonSection, metricsSection } from './findings.js';
 import { BadInput } from './host/errors.js';
 import { startProgress } from './host/progress.js';
@@ -22,7 +24,9 @@ import type { ActiveBody } from './schema/generated/reports.js';
 import { predictionRows, runStudent, type StudentRun, type TrainedModel } from './student_run.js';
 import { openStudies } from './studies.js';
 import { locateWeights, weightsHash } from './weights.js';
-import { cohortOf, loadFrames, teacherFeatures, type Cohort } from './training_data.js';
+import { teacherFeatures, type TeacherFeatures } from './teacher_features.js';
+import { fitTeacherProbe, probeNotes, probeTable, type TeacherProbe } from './teacher_probe.js';
+import { cohortOf, loadFrames, type Cohort } from './training_data.js';
 
 export interface ActiveOptions {
   /** Goes on from the newest checkpoints of the run. */
@@ -35,7 +39,8 @@ export interface Active extends Phase<'active'> {
   readonly options: ActiveOptions;
   readonly cohort: Cohort;
   readonly planned: readonly PlannedBridge[];
-  features: Features | undefined;
+  features: TeacherFeatures | undefined;
+  probe: TeacherProbe | undefined;
   readonly runs: StudentRun[];
   rows: readonly PredictionRow[];
   assessment: Assessment | undefined;
@@ -63,17 +68,27 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
   }
   const cohort = cohortOf(loaded, experiment.data.labelled);
   const planned = planBridges(experiment);
-  return { ...phase, options, cohort, planned, features: undefined, runs: [], rows: [], assessment: undefined };
+  const nothingYet = { features: undefined, probe: undefined, runs: [], rows: [], assessment: undefined };
+  return { ...phase, options, cohort, planned, ...nothingYet };
 }
 
-/** The teacher's features of every frame, from the cache or computed now. */
+/** The teacher's features of every frame, from the cache or computed now: the bridges' of TRAIN, the probe's of all. */
 export async function features(phase: Active): Promise<Section> {
   const { experiment, planned, cohort, options } = phase;
-  if (planned.length === 0) return add(phase, { notes: ['No bridges: nothing is distilled.'] });
-  phase.features = await teacherFeatures(experiment, planned, cohort.loaded, options.signal);
-  const frames = 2 * cohort.loaded.length;
-  const { computed } = phase.features;
-  return add(phase, { notes: [`${frames} frames: ${computed} computed now, ${frames - computed} from the cache.`] });
+  const { validation, test } = cohort;
+  phase.features = await teacherFeatures(experiment, planned, cohort, [...validation, ...test], options.signal);
+  const { frames, computed } = phase.features;
+  const notes = [`${frames} frames: ${computed} computed now, ${frames - computed} from the cache.`];
+  if (planned.length === 0) notes.push('No bridges: nothing is distilled.');
+  return add(phase, { notes });
+}
+
+/** Fits the linear probe of the teacher, which `evaluate` compares with the students. */
+export function teacherProbe(phase: Active): Section {
+  if (phase.features === undefined) throw new Error('the features are not there yet: run features(phase) first');
+  phase.probe = fitTeacherProbe(phase.cohort, phase.features);
+  const { body } = phase.probe;
+  return add(phase, { tables: [probeTable(body)], notes: probeNotes(body) });
 }
 
 function pathIn(phase: Active, path: string): string {
@@ -106,22 +121,34 @@ function observe(model: TrainedModel, steps: number): { onEvent(event: TrainEven
   };
 }
 
+/** Trains a student while `metrics.jsonl` and TensorBoard's files record it, and the cell shows it. */
+async function trainLogged(phase: Active, model: TrainedModel): Promise<StudentRun> {
+  const { experiment, cohort, planned, features: cached, options } = phase;
+  const folder = folderOf(phase, model);
+  const resume = options.resume ?? false;
+  const log = await openEventLog(phase.run.folder, model, resume ? stepsDone(join(folder, 'checkpoints')) : 0);
+  const watch = observe(model, experiment.training.steps);
+  const onEvent = (event: TrainEvent): void => {
+    log.add(event);
+    watch.onEvent(event);
+  };
+  try {
+    const teacherHash = weightsHash(locateWeights(experiment.teacher.weights), experiment.seed);
+    const context = { experiment, cohort, planned, features: cached, folder, teacherHash, resume };
+    return await runStudent({ ...context, signal: options.signal, onEvent }, model);
+  } finally {
+    log.close();
+    watch.end();
+  }
+}
+
 /** Trains a student, the distilled or the one without distillation, and shows how it went. */
 export async function train(phase: Active, model: TrainedModel): Promise<Section> {
-  const { experiment, cohort, planned, features: cached, options } = phase;
+  const { experiment, planned } = phase;
   if (model === 'baseline' && !experiment.training.baseline) {
     return add(phase, { notes: ['The configuration asks for no baseline.'] });
   }
-  const watch = observe(model, experiment.training.steps);
-  const run = await runStudent(
-    {
-      ...{ experiment, cohort, planned, features: cached, folder: folderOf(phase, model) },
-      teacherHash: weightsHash(locateWeights(experiment.teacher.weights), experiment.seed),
-      ...{ resume: options.resume ?? false, signal: options.signal, onEvent: watch.onEvent },
-    },
-    model,
-  );
-  watch.end();
+  const run = await trainLogged(phase, model);
   phase.runs.push(run);
   const body = trainingBody(phase, run);
   const { chosenStep, untrained, steps } = run.result;
@@ -142,11 +169,15 @@ function trainingBody({ experiment }: Active, { model, result, seconds }: Studen
   return { model, seed: experiment.seed, steps: result.steps, seconds, history: [...result.history], validation };
 }
 
-/** The mean of the labelled TRAIN studies as a prediction for every study. */
-function meanRows({ cohort, experiment }: Active): PredictionRow[] {
-  const { mean } = cohort.standardisation;
-  const indices = [...cohort.validation, ...cohort.test];
-  return predictionRows(cohort.loaded, new Map(indices.map((i) => [i, mean])), 'mean', experiment.seed);
+/** Rows of what is compared with the students: the teacher's probe where it was fitted, the mean of the training labels. */
+function referenceRows({ cohort, experiment, probe }: Active): PredictionRow[] {
+  const { loaded, standardisation, validation, test } = cohort;
+  const indices = [...validation, ...test];
+  const mean = new Map(indices.map((i) => [i, standardisation.mean]));
+  return [
+    ...(probe === undefined ? [] : predictionRows(loaded, probe.predict(indices), 'teacher_probe', experiment.seed)),
+    ...predictionRows(loaded, mean, 'mean', experiment.seed),
+  ];
 }
 
 /** Metrics of every model on TEST with intervals; writes `predictions.csv` (VAL and TEST). */
@@ -155,7 +186,7 @@ export async function evaluate(phase: Active): Promise<Section> {
   const ofRuns = runs.flatMap(({ model, predictions }) =>
     predictionRows(cohort.loaded, predictions, model, experiment.seed),
   );
-  phase.rows = [...ofRuns, ...meanRows(phase)];
+  phase.rows = [...ofRuns, ...referenceRows(phase)];
   await writeFileAtomic(runPath(phase.run, 'predictions.csv'), formatPredictions(phase.rows));
   phase.assessment = assessTest(phase.rows, experiment);
   const training = runs.map((run) => trainingBody(phase, run));
@@ -185,15 +216,22 @@ function bytesOf(folder: string): number {
   return files.reduce((sum, { name }) => sum + statSync(join(folder, name)).size, 0);
 }
 
+/** The optimizer steps that a checkpoint's model has taken: as it says itself, the full model's are the chosen ones. */
+function stepsOf(folder: string, { result }: StudentRun): number {
+  const state = join(folder, 'trainer.json');
+  return existsSync(state) ? Number(readJsonObject(state)['step']) : result.chosenStep;
+}
+
 /** The checkpoints of a model, oldest first; the one with the full model is the last. */
-function checkpointBodies(phase: Active, { model, result }: StudentRun): ActiveBody['checkpoints'] {
+function checkpointBodies(phase: Active, run: StudentRun): ActiveBody['checkpoints'] {
+  const { model } = run;
   const parent = join(folderOf(phase, model), 'checkpoints');
   return readdirSync(parent)
     .sort()
     .map((name) => {
       const folder = join(parent, name);
-      const step = result.steps;
-      return { model, seed: phase.experiment.seed, path: pathIn(phase, folder), step, bytes: bytesOf(folder) };
+      const path = pathIn(phase, folder);
+      return { model, seed: phase.experiment.seed, path, step: stepsOf(folder, run), bytes: bytesOf(folder) };
     });
 }
 
@@ -233,6 +271,7 @@ export async function finish(phase: Active): Promise<Section> {
 export async function runActive(run: Run, options: ActiveOptions = {}): Promise<void> {
   const phase = await start(run, options);
   await features(phase);
+  teacherProbe(phase);
   await train(phase, 'distilled');
   await train(phase, 'baseline');
   await evaluate(phase);

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loraTargets } from './adapters/lora.js';
+import { loraTargets } from './adapters/lora_targets.js';
 import type { Assessment } from './analysis/assessment.js';
 import { gatherArtifacts } from './artifacts.js';
 import { newTimestampFolder } from './distill/checkpoint.js';

@@ -5,7 +5,7 @@ import * as projector from './models/projector.js';
 import type { ProjectorConfig } from './models/projector.js';
 import { patchGrid } from './models/siglip_vision_config.js';
 import { BadInput } from './host/errors.js';
-import type { Bridge as BridgeConfig, Experiment } from './schema/generated/experiment.js';
+import type { Bridge as BridgeConfig, Experiment, StoredFeatures } from './schema/generated/experiment.js';
 import { disposeParams, initialise, trainable } from './tree/params.js';
 import { fold, rootKey } from './tree/random.js';
 import { countParameters } from './tree/spec.js';
@@ -22,8 +22,8 @@ export interface PlannedBridge {
 }
 
 /** Bytes of a teacher map pooled to a grid, per frame. */
-export function bytesAt({ shapes }: PlannedBridge, grid: number): number {
-  return 4 * grid * grid * (shapes.teacher[2] as number);
+export function bytesAt({ shapes }: PlannedBridge, grid: number, dtype: StoredFeatures): number {
+  return (dtype === 'float16' ? 2 : 4) * grid * grid * (shapes.teacher[2] as number);
 }
 
 function shapeOf(shapes: ReadonlyMap<string, readonly number[]>, name: string, where: string): readonly number[] {
@@ -32,14 +32,28 @@ function shapeOf(shapes: ReadonlyMap<string, readonly number[]>, name: string, w
   throw new BadInput({ where, expected: `one of ${[...shapes.keys()].join(', ')}`, got: name });
 }
 
-/** The bridges of an experiment between its towers. @throws BadInput naming a feature that a tower has not. */
+/** Parameters and files carry a bridge's name, so no two may share one. */
+function checkDistinct(planned: readonly PlannedBridge[]): PlannedBridge[] {
+  planned.forEach(({ name, config }, i) => {
+    const first = planned.findIndex((other) => other.name === name);
+    if (first === i) return;
+    const got = `${config.teacher} → ${config.student} again, as in bridges[${first}]`;
+    throw new BadInput({ where: `bridges[${i}]`, expected: 'another pair of features', got });
+  });
+  return [...planned];
+}
+
+/**
+ * The bridges of an experiment between its towers; no weights are read.
+ * @throws BadInput naming a feature that a tower has not, or a pair of features that is there twice.
+ */
 export function planBridges({ bridges, teacher, student }: Experiment): PlannedBridge[] {
   const sizeOf = ({ height, width }: { height: number; width: number }): [number, number] => [height, width];
   const tower = teacherConfig(teacher.weights);
   const ofTeacher = siglipFeatureShapes(tower, sizeOf(teacher.preprocessing));
   const ofStudent = mobilenetV5FeatureShapes(studentBaseConfig(student.weights), sizeOf(student.preprocessing));
   const tokenGrid = patchGrid(tower, sizeOf(teacher.preprocessing));
-  return bridges.map((config, i) => {
+  const planned = bridges.map((config, i) => {
     const tokens = shapeOf(ofTeacher, config.teacher, `bridges[${i}].teacher`);
     const map = shapeOf(ofStudent, config.student, `bridges[${i}].student`);
     const width = tokens.at(-1) as number;
@@ -52,6 +66,7 @@ export function planBridges({ bridges, teacher, student }: Experiment): PlannedB
       parameters: countParameters(projector.spec(projection)),
     };
   });
+  return checkDistinct(planned);
 }
 
 /** The bridges as training takes them, their projectors new and trainable, and how to free them. */

@@ -1,8 +1,10 @@
 import { Command, CommanderError } from 'commander';
+import { cacheCommand } from './cli/cache.js';
 import { dataCommand } from './cli/data.js';
 import { gatherCommand } from './cli/gather.js';
 import { initCommand } from './cli/init.js';
 import { miniaturesCommand } from './cli/miniatures.js';
+import { runsCommand } from './cli/runs.js';
 import { startCommand } from './cli/start.js';
 import { trainCommand } from './cli/train.js';
 import { verifyCommand } from './cli/verify.js';
@@ -16,11 +18,13 @@ export function program(): Command {
     )
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '3ncore: ')) })
+    .addCommand(cacheCommand())
     .addCommand(dataCommand())
     .addCommand(startCommand())
     .addCommand(gatherCommand())
     .addCommand(initCommand())
     .addCommand(miniaturesCommand())
+    .addCommand(runsCommand())
     .addCommand(trainCommand())
     .addCommand(verifyCommand());
 }

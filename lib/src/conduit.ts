@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { datasetManifest } from './artifacts.js';
 import { bytesAt, planBridges } from './bridges.js';
 import { studiesCsv } from './data/dataset.js';
-import { extractFrames } from './data/frames.js';
+import { extractEach } from './data/frames.js';
 import { preprocess } from './data/preprocess.js';
 import type { StudySet } from './data/study.js';
 import { compile } from './engine/compile.js';
@@ -12,6 +12,8 @@ import { openEngine } from './engine/open.js';
 import { writeFileAtomic } from './files/atomic.js';
 import { readJson } from './files/json.js';
 import { formatSeconds, monotonicMs } from './host/clock.js';
+import { BadInput } from './host/errors.js';
+import { warn } from './host/log.js';
 import { projectPath } from './host/places.js';
 import { kernelPort } from './jupyter/kernel.js';
 import { schemaForm, type FormSchema } from './jupyter/widgets_form.js';
@@ -28,20 +30,23 @@ import type { ConduitBody } from './schema/generated/reports.js';
 import { validate } from './schema/validate.js';
 import { buildStudent } from './student_model.js';
 import { openStudies } from './studies.js';
-import { preprocessingOf, studentImages } from './training_data.js';
+import { teacherFeatures } from './teacher_features.js';
+import { fitTeacherProbe, probeNotes, probeTable } from './teacher_probe.js';
+import { cohortOf, loadFrames, preprocessingOf, studentImages, type LoadedStudy } from './training_data.js';
 import { disposeParams } from './tree/params.js';
 import { openTeacher } from './weights.js';
 
-/** Conduit under way: the data set is read once. */
+/** Conduit under way: the data set is read once, and a few studies are decoded. */
 export interface Conduit extends Phase<'conduit'> {
   set: StudySet | undefined;
+  sample: readonly LoadedStudy[];
 }
 
 /** Begins Conduit in a run, by default the current one; Reservoir runs first with defaults where it has not. */
 export async function start(run: Run = currentRun()): Promise<Conduit> {
   await openEngine();
   await runReservoir(run);
-  return { ...startPhase('conduit', run), set: undefined };
+  return { ...startPhase('conduit', run), set: undefined, sample: [] };
 }
 
 /** The hyper-parameters as widgets that write into the phase's configuration; nothing happens outside a kernel. */
@@ -94,17 +99,31 @@ function readSet(phase: Conduit): StudySet {
   return phase.set;
 }
 
-/** ED and ES frames of the first studies, decoded just now, as pictures. */
-export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Section> {
-  const chosen = readSet(phase).studies.slice(0, 6);
-  const pairs = [];
-  const decoders = new Set<string>();
-  for (const study of chosen) {
-    const { ED, ES, decoder } = await extractFrames(study, { signal });
-    decoders.add(decoder);
-    const caption = `EDV ${study.EDV.toFixed(0)} mL, ESV ${study.ESV.toFixed(0)} mL, EF ${study.EF.toFixed(0)} %`;
-    pairs.push({ study: study.id, ED, ES, caption });
+const pictured = 6;
+
+/** The first studies whose frames can be decoded, and why the ones before them cannot. */
+async function decodeSample({ studies, root }: StudySet, signal: AbortSignal | undefined) {
+  const sample: LoadedStudy[] = [];
+  const unreadable: string[] = [];
+  for await (const extraction of extractEach(studies, { signal })) {
+    if (extraction.kind === 'frames') sample.push(extraction);
+    else unreadable.push(extraction.reason);
+    if (sample.length === pictured) break;
   }
+  if (sample.length > 0) return { sample, unreadable };
+  throw new BadInput({ where: root, expected: 'videos that can be decoded', got: `none (${unreadable[0] ?? ''})` });
+}
+
+/** ED and ES frames of the first readable studies, decoded just now, as pictures. */
+export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Section> {
+  const { sample, unreadable } = await decodeSample(readSet(phase), signal);
+  phase.sample = sample;
+  const pairs = sample.map(({ study, frames: { ED, ES } }) => {
+    const caption = `EDV ${study.EDV.toFixed(0)} mL, ESV ${study.ESV.toFixed(0)} mL, EF ${study.EF.toFixed(0)} %`;
+    return { study: study.id, ED, ES, caption };
+  });
+  const leftOut = unreadable.map((reason) => `Left out, its frames cannot be decoded: ${reason}`);
+  const decoders = new Set(sample.map(({ frames: { decoder } }) => decoder));
   const { teacher, student } = phase.experiment;
   phase.body.preprocessing = {
     teacher: teacher.preprocessing,
@@ -113,13 +132,14 @@ export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Sect
   };
   return add(phase, {
     figures: [frameMontage(pairs, 'End-diastolic and end-systolic frames', { notes: phase.stamps })],
-    notes: [`Decoded by ${[...decoders].join(' and ')}: only the frames that are needed.`],
+    notes: [`Decoded by ${[...decoders].join(' and ')}: only the frames that are needed.`, ...leftOut],
   });
 }
 
 /** Every bridge with the shapes on both sides, its projector, and the bytes a frame takes on several grids. */
 export async function bridges(phase: Conduit): Promise<Section> {
   const planned = planBridges(phase.experiment);
+  const dtype = phase.experiment.teacher.feature_dtype;
   const body: ConduitBody['bridges'] = planned.map((bridge) => {
     const { config, shapes, projector, parameters } = bridge;
     const grids = [...new Set([1, 2, 4, 7, 14, 16, config.grid])].filter((grid) => grid <= (shapes.teacher[0] ?? 0));
@@ -130,8 +150,10 @@ export async function bridges(phase: Conduit): Promise<Section> {
       shapes,
       projector: projector.type,
       parameters,
-      bytes: bytesAt(bridge, config.grid),
-      bytes_by_grid: grids.sort((a, b) => a - b).map((grid) => ({ grid: [grid, grid], bytes: bytesAt(bridge, grid) })),
+      bytes: bytesAt(bridge, config.grid, dtype),
+      bytes_by_grid: grids
+        .sort((a, b) => a - b)
+        .map((grid) => ({ grid: [grid, grid], bytes: bytesAt(bridge, grid, dtype) })),
     };
   });
   phase.body.bridges = body;
@@ -158,13 +180,12 @@ async function dispose(tensors: readonly tf.Tensor[]): Promise<void> {
 }
 
 /** Seconds that the teacher takes for a frame, measured on one. */
-async function teacherSeconds({ experiment }: Conduit, set: StudySet): Promise<number> {
+async function teacherSeconds({ experiment }: Conduit, { frames: { ED } }: LoadedStudy): Promise<number> {
   const { params, config } = openTeacher(experiment.teacher.weights, experiment.seed);
   const features = ['last_hidden_state'];
   const forward = compile((images: tf.Tensor4D) =>
     Object.values(siglip.forward(params, images, config, { features, interpolatePosEncoding: true })),
   );
-  const { ED } = await extractFrames(set.studies[0] as StudySet['studies'][number]);
   const images = preprocess([ED], preprocessingOf(experiment.teacher.preprocessing));
   const seconds = await secondsOf(() => dispose(forward(images)));
   images.dispose();
@@ -174,11 +195,9 @@ async function teacherSeconds({ experiment }: Conduit, set: StudySet): Promise<n
 }
 
 /** Seconds of the student's forward pass over a micro-batch, measured. */
-async function studentSeconds({ experiment }: Conduit, set: StudySet): Promise<number> {
+async function studentSeconds({ experiment }: Conduit, study: LoadedStudy): Promise<number> {
   const model = buildStudent(experiment, []);
-  const study = set.studies[0] as StudySet['studies'][number];
-  const loaded = [{ study, frames: await extractFrames(study) }];
-  const images = studentImages(loaded, preprocessingOf(experiment.student.preprocessing));
+  const images = studentImages([study], preprocessingOf(experiment.student.preprocessing));
   const { ED, ES } = images(new Array<number>(experiment.training.batch_size).fill(0));
   const forward = compile((a: tf.Tensor4D, b: tf.Tensor4D) => [model.forward({ ED: a, ES: b }).targets]);
   const seconds = await secondsOf(() => dispose(forward(ED, ES)));
@@ -192,6 +211,31 @@ async function studentSeconds({ experiment }: Conduit, set: StudySet): Promise<n
 /** A training pass over a forward one: forward, the gradient of the inputs and that of the adapters. */
 const trainingFactor = 3;
 
+/** Bytes of the stored features of a TRAIN frame; bridges that match the same map share it. */
+function featureBytes(experiment: Conduit['experiment']): number {
+  const { feature_dtype: dtype } = experiment.teacher;
+  const maps = new Map(
+    planBridges(experiment).map((bridge) => {
+      const { teacher, grid } = bridge.config;
+      return [`${teacher} ${grid}`, bytesAt(bridge, grid, dtype)];
+    }),
+  );
+  return [...maps.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+const longHours = 2;
+
+/** What to do about teacher features that take longer than some hours. */
+function longFeatures(seconds: number, frames: number, device: string): string | undefined {
+  if (seconds < longHours * 3600) return undefined;
+  const gpu = device === 'gpu' ? '' : ' A GPU needs a small part of that; how small is not measured here.';
+  return (
+    `The teacher features of ${frames} frames will take about ${formatSeconds(seconds)} on this ${device === 'gpu' ? 'GPU' : 'processor'}.${gpu} ` +
+    'Give --limit N for a taste, or let it run: what is computed stays in the cache at least every minute, and a run ' +
+    'that was stopped goes on from there.'
+  );
+}
+
 /** Device, precision, and what the run will take in time, memory and disk, before anything long starts. */
 export async function estimates(phase: Conduit): Promise<Section> {
   const { experiment } = phase;
@@ -199,19 +243,21 @@ export async function estimates(phase: Conduit): Promise<Section> {
   const { training } = experiment;
   const engine = await describeEngine();
   const idle = memory().rssMB;
-  const perFrame = await teacherSeconds(phase, set);
-  const perPass = await studentSeconds(phase, set);
+  const [example] = phase.sample;
+  if (example === undefined) throw new Error('no frames have been decoded yet: run frames(phase) first');
+  const perFrame = await teacherSeconds(phase, example);
+  const perPass = await studentSeconds(phase, example);
   const working = memory().peakRssMB;
-  const trained = set.studies.filter(({ split }) => split === 'TRAIN').length;
-  const featureSeconds = 2 * trained * perFrame;
+  const frames = 2 * set.studies.length;
+  const featureSeconds = frames * perFrame;
   const passes = training.steps * training.accumulation_steps * (training.baseline ? 2 : 1);
   const trainSeconds = passes * perPass * trainingFactor;
-  const bytes = planBridges(experiment).reduce((sum, bridge) => sum + bytesAt(bridge, bridge.config.grid), 0);
+  const trained = set.studies.filter(({ split }) => split === 'TRAIN').length;
   const pixels = experiment.student.preprocessing.height * experiment.student.preprocessing.width;
   const estimate = {
     seconds: featureSeconds + trainSeconds,
     memory_MB: idle + trainingFactor * (working - idle) + (2 * set.studies.length * pixels) / 1e6,
-    disk_MB: (2 * trained * bytes) / 1e6,
+    disk_MB: (2 * trained * featureBytes(experiment)) / 1e6,
   };
   const reason = `all weights fit in ${Math.round(memory().freeMB)} MB of free memory at full precision`;
   phase.body.device = engine.device;
@@ -220,20 +266,47 @@ export async function estimates(phase: Conduit): Promise<Section> {
   const rows = [
     { what: 'device', value: `${engine.device}, ${engine.processor.threads} threads` },
     { what: 'precision', value: `fp32: ${reason}` },
-    { what: 'teacher features', value: `${formatSeconds(featureSeconds)} for ${2 * trained} frames` },
+    { what: 'teacher features', value: `${formatSeconds(featureSeconds)} for ${frames} frames` },
     { what: 'training', value: `${formatSeconds(trainSeconds)} for ${passes} passes` },
     { what: 'memory', value: `${Math.round(estimate.memory_MB)} MB` },
     { what: 'disk', value: `${Math.round(estimate.disk_MB)} MB of cached features` },
   ];
-  const note = `Measured on one frame and one micro-batch; a training pass counts as ${trainingFactor} forward passes.`;
-  return add(phase, { tables: [table('estimates', 'Device, precision, estimates', rows)], notes: [note] });
+  const notes = [
+    `Measured on one frame and one micro-batch; a training pass counts as ${trainingFactor} forward passes. ` +
+      'Features that the cache has already take no time.',
+  ];
+  const advice = longFeatures(featureSeconds, frames, engine.device);
+  if (advice !== undefined) {
+    warn(advice);
+    notes.push(advice);
+  }
+  return add(phase, { tables: [table('estimates', 'Device, precision, estimates', rows)], notes });
+}
+
+/**
+ * What a linear model reads from the frozen teacher: its errors on VAL beside those of the mean. Runs the teacher over all
+ * frames of TRAIN and VAL, which is the long part of this phase; Active finds them in the cache.
+ */
+export async function teacherProbe(phase: Conduit, signal?: AbortSignal): Promise<Section> {
+  const { experiment } = phase;
+  const chosen = readSet(phase).studies.filter(({ split }) => split !== 'TEST');
+  const { loaded } = await loadFrames(chosen, signal);
+  const cohort = cohortOf(loaded, experiment.data.labelled);
+  const features = await teacherFeatures(experiment, planBridges(experiment), cohort, cohort.validation, signal);
+  try {
+    const { body } = fitTeacherProbe(cohort, features);
+    phase.body.probe = body;
+    return add(phase, { tables: [probeTable(body)], notes: probeNotes(body) });
+  } finally {
+    features.close();
+  }
 }
 
 /** Checks the configuration as it stands, writes `experiment.json` and `conduit.report.json`. */
 export async function finish(phase: Conduit): Promise<Section> {
   validate('experiment', phase.experiment, 'the configuration');
   await saveExperiment(phase);
-  return finishPhase(phase, 'Conduit: studies, frames, bridges, estimates');
+  return finishPhase(phase, 'Conduit: studies, frames, bridges, estimates, teacher probe');
 }
 
 /** The whole phase without a notebook. */
@@ -244,5 +317,6 @@ export async function runConduit(run: Run, signal?: AbortSignal): Promise<void> 
   await frames(phase, signal);
   await bridges(phase);
   await estimates(phase);
+  await teacherProbe(phase, signal);
   await finish(phase);
 }

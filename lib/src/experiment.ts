@@ -1,9 +1,14 @@
 import { resolve } from 'node:path';
+import { loraTargets } from './adapters/lora_targets.js';
+import { planBridges } from './bridges.js';
 import { readJson } from './files/json.js';
 import { BadInput } from './host/errors.js';
+import * as mobilenet from './models/mobilenet_v5.js';
 import type { Experiment } from './schema/generated/experiment.js';
 import { preset } from './schema/presets.js';
 import { validate } from './schema/validate.js';
+import { adapterConfig } from './student_model.js';
+import { studentBaseConfig } from './weights.js';
 
 /** What the command line may say over a configuration. */
 export interface ExperimentOptions {
@@ -12,6 +17,22 @@ export interface ExperimentOptions {
   readonly dataRoot?: string | undefined;
   readonly limit?: number | undefined;
   readonly seed?: number | undefined;
+}
+
+/** Does a check whose complaints then also name the configuration. */
+function within<T>(where: string, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof BadInput)) throw error;
+    throw new BadInput({ ...error.details, where: `${where}, ${error.details.where}` }, { cause: error });
+  }
+}
+
+/** What the towers' configurations say to the fields that name their parts; no weights are read. */
+function checkTowers(experiment: Experiment): void {
+  planBridges(experiment);
+  loraTargets(mobilenet.spec(studentBaseConfig(experiment.student.weights)), adapterConfig(experiment));
 }
 
 /** What the schema cannot say: how fields go together; `where` names the configuration in messages. */
@@ -24,6 +45,14 @@ function checkTogether(experiment: Experiment, where: string): Experiment {
       got: String(training.feature_steps),
     });
   }
+  const { EDV, ESV, EF } = training.target_weights;
+  if (EDV + ESV + EF === 0) {
+    throw new BadInput({
+      where: `${where}, training.target_weights`,
+      expected: 'at least one above 0',
+      got: 'zeros alone',
+    });
+  }
   if (data.dataset !== 'phantom' && data.root === null) {
     throw new BadInput({
       where: `${where}, data.root`,
@@ -32,6 +61,7 @@ function checkTogether(experiment: Experiment, where: string): Experiment {
       fix: 'give --data-root DIR or set data.root',
     });
   }
+  within(where, () => checkTowers(experiment));
   return experiment;
 }
 

@@ -65,24 +65,26 @@ async function manifestOf(miniature: Miniature, built: Built, folder: string, me
   };
 }
 
+/** Trains and stores one; the folder is begun first, so that a place that cannot be written to is found before the work. */
 async function make(miniature: Miniature, out: string, signal: AbortSignal | undefined): Promise<MadeMiniature> {
   const { name, recipe, prefix } = miniature;
   const config = projectPath('data-manifests', 'configs', `${name}.json`);
-  const built = miniature.build(readJsonObject(config));
   const target = join(out, name);
-  try {
-    await trainInFull(built.task, recipe, name, signal);
-    const metrics = await measureHeldOut(built.task, recipe, signal);
-    await writeFolderAtomic(target, async (folder) => {
+  let metrics: MadeMiniature['metrics'] = {};
+  await writeFolderAtomic(target, async (folder) => {
+    const built = miniature.build(readJsonObject(config));
+    try {
+      await trainInFull(built.task, recipe, name, signal);
+      metrics = await measureHeldOut(built.task, recipe, signal);
       await copyFile(config, join(folder, CONFIG));
       await saveTower(built, prefix, join(folder, WEIGHTS));
       await writeJson(join(folder, MANIFEST), await manifestOf(miniature, built, folder, metrics));
-      await rm(target, { recursive: true, force: true });
-    });
-    return { name, folder: target, metrics };
-  } finally {
-    disposeParams(built.task.params);
-  }
+    } finally {
+      disposeParams(built.task.params);
+    }
+    await rm(target, { recursive: true, force: true });
+  });
+  return { name, folder: target, metrics };
 }
 
 /**

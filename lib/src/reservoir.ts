@@ -84,7 +84,7 @@ export async function environment(phase: Reservoir): Promise<Section> {
       ),
       table('environment', 'Engine and machine', rows),
     ],
-    figures: [setupFigure(setup.steps)],
+    figures: [setupFigure(setup.steps, phase.stamps)],
   });
 }
 

@@ -32,6 +32,13 @@ function unwritable(folder: string, cause: unknown): BadInput {
   );
 }
 
+/** Makes a folder and those above it, one by one: Node's own recursion never ends where a file system takes none (/proc). */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder);
+}
+
 /**
  * A new run in `out`, or in `runs/<timestamp>`; a folder that holds anything is refused.
  * @throws BadInput when it cannot be made or is not empty.
@@ -48,7 +55,7 @@ export function createRun(out?: string): Run {
       });
     }
     accessSync(nearestExisting(folder), constants.W_OK);
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
   } catch (error) {
     throw error instanceof BadInput ? error : unwritable(folder, error);
   }
@@ -73,9 +80,8 @@ export function currentRun(): Run {
   return existsSync(latest) ? { folder: realpathSync(latest) } : createRun();
 }
 
-/** Moves `runs/latest` to a run, in one step; runs elsewhere leave it alone. */
-export function moveLatest(run: Run): void {
-  const runs = projectPath('runs');
+/** Moves `latest` in `runs` to a run, in one step; runs elsewhere leave it alone. */
+export function moveLatest(run: Run, runs = projectPath('runs')): void {
   if (dirname(run.folder) !== runs) return;
   const temporary = join(runs, `.latest.${process.pid}`);
   rmSync(temporary, { force: true });

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { sha256File } from './files/hash.js';
 import { writeJson } from './files/json.js';
 import { Interrupted, messageOf } from './host/errors.js';
+import { warn } from './host/log.js';
 import { projectPath } from './host/places.js';
 import { hashFiles, runPath, type Run } from './run_folder.js';
 
@@ -56,7 +57,9 @@ export async function recorded(run: Run, seed: number, work: () => Promise<void>
   try {
     await work();
   } catch (error) {
-    await end(error instanceof Interrupted ? 'interrupted' : 'failed', messageOf(error));
+    const status = error instanceof Interrupted ? 'interrupted' : 'failed';
+    // A disk too full for the record must not hide why the run ended.
+    await end(status, messageOf(error)).catch((unwritten: unknown) => warn(messageOf(unwritten)));
     throw error;
   }
   await end('done', null);

@@ -1,12 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { countLora, mergeLora } from './adapters/lora.js';
+import type * as tf from '@tensorflow/tfjs';
+import { countLora } from './adapters/lora.js';
+import { mergeLora } from './adapters/merge_lora.js';
 import { saveParams } from './adapters/param_files.js';
 import { saveAdapter } from './adapters/peft_files.js';
 import { saveRegressor, type RegressorInfo } from './adapters/regressor_files.js';
 import type { ModelName, PredictionRow } from './analysis/predictions.js';
 import { buildBridges, regressorBridge, type PlannedBridge } from './bridges.js';
-import type { Features } from './data/feature_cache.js';
 import type { TrainEvent } from './distill/events.js';
 import { newTimestampFolder } from './distill/checkpoint.js';
 import { baselinePlan, planOf, totalSteps } from './distill/plan.js';
@@ -15,10 +16,12 @@ import type { Targets } from './distill/targets.js';
 import { train, type TrainResult } from './distill/trainer.js';
 import { writeFolderAtomic } from './files/atomic_folder.js';
 import { writeJson } from './files/json.js';
+import { withRoom } from './files/room.js';
 import { monotonicMs } from './host/clock.js';
 import * as projector from './models/projector.js';
 import type { Experiment } from './schema/generated/experiment.js';
 import { buildStudent, type StudentModel } from './student_model.js';
+import type { TeacherFeatures } from './teacher_features.js';
 import { preprocessingOf, studentImages, trainData, type Cohort, type LoadedStudy } from './training_data.js';
 import { disposeParams } from './tree/params.js';
 import type { Params, Spec } from './tree/spec.js';
@@ -30,7 +33,7 @@ export interface TrainingContext {
   readonly experiment: Experiment;
   readonly cohort: Cohort;
   readonly planned: readonly PlannedBridge[];
-  readonly features: Features | undefined;
+  readonly features: TeacherFeatures | undefined;
   /** sha256 of the teacher's weights. */
   readonly teacherHash: string;
   /** Takes `adapters/` and `checkpoints/`. */
@@ -122,9 +125,15 @@ function identityOf({ experiment, planned, teacherHash }: TrainingContext, { sha
   return JSON.stringify([sha256, teacherHash, teacher.preprocessing, student.preprocessing, bridges]);
 }
 
+/** What each bridge matches of some TRAIN studies. */
+function matchedMaps({ experiment, features }: TrainingContext, studies: readonly number[]): tf.Tensor4D[] {
+  if (features === undefined) throw new Error("the teacher's features are not there yet: run features(phase) first");
+  return experiment.bridges.map((bridge) => features.matched(bridge, studies));
+}
+
 /** Trains one student and predicts VAL and TEST; the baseline takes as many steps without the teacher. */
 export async function runStudent(context: TrainingContext, model: TrainedModel): Promise<StudentRun> {
-  const { experiment, cohort, folder, features, resume, signal, onEvent } = context;
+  const { experiment, cohort, folder, resume, signal, onEvent } = context;
   const trainable = trainableOf(context, model);
   const { student, bridges } = trainable;
   const distilling = planOf(experiment.training, experiment.seed);
@@ -135,20 +144,23 @@ export async function runStudent(context: TrainingContext, model: TrainedModel):
   const result = await train({
     student,
     bridges: bridges.bridges,
-    data: trainData(experiment, cohort, features),
+    data: trainData(experiment, cohort, (studies) => matchedMaps(context, studies)),
     standardisation: cohort.standardisation,
     plan,
     identity: identityOf(context, student),
-    checkpoints: { folder: checkpoints, resume, writeModel: write },
+    checkpoints: { folder: checkpoints, resume, keep: experiment.training.keep_checkpoints, writeModel: write },
     onEvent: (event) => onEvent(event, totalSteps(plan)),
     ...(signal === undefined ? {} : { signal }),
   });
   const seconds = (monotonicMs() - begun) / 1000;
   await mkdir(checkpoints, { recursive: true });
-  await writeFolderAtomic(newTimestampFolder(checkpoints), async (target) => {
-    await writeFullModel(target, student);
-    await write(target);
-  });
+  const full = newTimestampFolder(checkpoints);
+  await withRoom(`the full model ${full}`, () =>
+    writeFolderAtomic(full, async (target) => {
+      await writeFullModel(target, student);
+      await write(target);
+    }),
+  );
   return {
     model,
     result,

@@ -1,7 +1,9 @@
 import { openDataset } from './data/dataset.js';
 import { writePhantomDataset } from './data/phantom/dataset.js';
 import type { Study, StudySet } from './data/study.js';
+import { BadInput } from './host/errors.js';
 import { cachePath } from './host/places.js';
+import { printable } from './host/text.js';
 import type { Experiment } from './schema/generated/experiment.js';
 
 const splits = ['TRAIN', 'VAL', 'TEST'] as const;
@@ -24,14 +26,33 @@ function limited(studies: readonly Study[], limit: number | null): Study[] {
   return splits.flatMap((split) => studies.filter((study) => study.split === split).slice(0, limit));
 }
 
+/** Standardising labels takes two TRAIN studies, a result takes a TEST study. */
+const fewest = { TRAIN: 2, VAL: 0, TEST: 1 } as const;
+
+function checkEnough(set: StudySet): StudySet {
+  for (const split of splits) {
+    const usable = ofSplit(set, split).length;
+    if (usable >= fewest[split]) continue;
+    const [first] = set.verdicts.flatMap(({ id, reasons }) => reasons.map((reason) => `${id}: ${reason}`));
+    const leftOut = first === undefined ? '' : ` (left out, among others: ${printable(first, 200)})`;
+    throw new BadInput({
+      where: `${set.root}, split ${split}`,
+      expected: `at least ${fewest[split]} usable ${fewest[split] === 1 ? 'study' : 'studies'}`,
+      got: `${usable}${leftOut}`,
+      fix: 'see what "3ncore data check" says of it',
+    });
+  }
+  return set;
+}
+
 /**
  * The studies of an experiment with a verdict on every one of the data set; `studies` are those that the limit leaves.
- * @throws BadInput when the folder is not the data set's.
+ * @throws BadInput when the folder is not the data set's, or too few studies of a split are usable.
  */
 export async function openStudies(experiment: Experiment, signal?: AbortSignal): Promise<StudySet> {
   const root = await dataRoot(experiment, signal);
   const set = await openDataset(experiment.data.dataset, root, { signal });
-  return { ...set, studies: limited(set.studies, experiment.data.limit) };
+  return checkEnough({ ...set, studies: limited(set.studies, experiment.data.limit) });
 }
 
 /** The usable studies of a split. */

@@ -1,20 +1,11 @@
-import { createHash } from 'node:crypto';
 import type * as tf from '@tensorflow/tfjs';
-import { cacheFeatures, type Features, type PooledMap } from './data/feature_cache.js';
 import { extractEach, type FramePair } from './data/frames.js';
 import { preprocess, type Preprocessing } from './data/preprocess.js';
-import type { GreyImage, Study } from './data/study.js';
+import type { Study } from './data/study.js';
 import { labelsOf, type TrainData, type TrainStudy } from './distill/data.js';
 import { standardisationOf, type Standardisation, type Targets } from './distill/targets.js';
-import { compile } from './engine/compile.js';
 import { startProgress } from './host/progress.js';
-import { pooledTeacherGrid } from './models/projector.js';
-import * as siglip from './models/siglip_vision.js';
-import { patchGrid } from './models/siglip_vision_config.js';
-import type { PlannedBridge } from './bridges.js';
 import type { Experiment, Preprocessing as PreprocessingConfig } from './schema/generated/experiment.js';
-import { disposeParams } from './tree/params.js';
-import { openTeacher } from './weights.js';
 
 /** A study with its two frames decoded. */
 export interface LoadedStudy {
@@ -77,15 +68,6 @@ export function cohortOf(loaded: readonly LoadedStudy[], labelled: number | null
   return { loaded, train, validation: indicesOf('VAL'), test: indicesOf('TEST'), studies, standardisation };
 }
 
-function hashOf({ height, width, data }: GreyImage): string {
-  return createHash('sha256').update(`${height}x${width}`).update(data).digest('hex');
-}
-
-/** Frames in the order that features are cached in: ED and ES of the first study, of the second, … */
-function allFrames(loaded: readonly LoadedStudy[]): GreyImage[] {
-  return loaded.flatMap(({ frames }) => [frames.ED, frames.ES]);
-}
-
 /** The student's inputs of some studies, owned by the caller. */
 export function studentImages(loaded: readonly LoadedStudy[], preprocessing: Preprocessing) {
   const of = (indices: readonly number[], frame: 'ED' | 'ES'): tf.Tensor4D =>
@@ -96,73 +78,9 @@ export function studentImages(loaded: readonly LoadedStudy[], preprocessing: Pre
   return (indices: readonly number[]) => ({ ED: of(indices, 'ED'), ES: of(indices, 'ES') });
 }
 
-/** The distinct maps that the bridges ask of the teacher. */
-export function pooledMaps(planned: readonly Pick<PlannedBridge, 'config'>[]): PooledMap[] {
-  const maps = planned.map(({ config }) => ({ layer: config.teacher, grid: config.grid }));
-  return maps.filter((map, i) => maps.findIndex(({ layer, grid }) => layer === map.layer && grid === map.grid) === i);
-}
-
-const teacherBatch = 16;
-
-/**
- * The frozen teacher's features of every frame of TRAIN, pooled to the bridges' grids and kept in the cache; the caller
- * closes them.
- */
-export async function teacherFeatures(
-  experiment: Experiment,
-  planned: readonly PlannedBridge[],
-  loaded: readonly LoadedStudy[],
-  signal?: AbortSignal,
-): Promise<Features> {
-  const { params, config, sha256 } = openTeacher(experiment.teacher.weights, experiment.seed);
-  const preprocessing = preprocessingOf(experiment.teacher.preprocessing);
-  const frames = allFrames(loaded);
-  const maps = pooledMaps(planned);
-  const tokenGrid = patchGrid(config, [preprocessing.height, preprocessing.width]);
-  const forward = compile((images: tf.Tensor4D) => {
-    const found = siglip.forward(params, images, config, {
-      features: maps.map(({ layer }) => layer),
-      interpolatePosEncoding: true,
-    });
-    return maps.map(({ layer, grid }) => pooledTeacherGrid(found[layer] as tf.Tensor3D, tokenGrid, [grid, grid]));
-  });
-  try {
-    return await cacheFeatures({
-      weights: sha256,
-      preprocessing,
-      maps,
-      frames: frames.map(hashOf),
-      batch: teacherBatch,
-      images: (indices) =>
-        preprocess(
-          indices.map((i) => frames[i] as GreyImage),
-          preprocessing,
-        ),
-      teacher: (images) => forward(images),
-      ...(signal === undefined ? {} : { signal }),
-    });
-  } finally {
-    forward.dispose();
-    disposeParams(params);
-  }
-}
-
-/** What training takes, from a cohort and the teacher's features. */
-export function trainData(experiment: Experiment, cohort: Cohort, features: Features | undefined): TrainData {
+/** What training takes, from a cohort and what the bridges match. */
+export function trainData(experiment: Experiment, cohort: Cohort, teacher: TrainData['teacher']): TrainData {
   const { studies, train, validation, loaded } = cohort;
   const images = studentImages(loaded, preprocessingOf(experiment.student.preprocessing));
-  const maps = pooledMaps(experiment.bridges.map((config) => ({ config })));
-  return {
-    studies,
-    train,
-    validation,
-    images,
-    teacher: (indices) => {
-      const frames = [...indices.map((i) => 2 * i), ...indices.map((i) => 2 * i + 1)];
-      return experiment.bridges.map(({ teacher, grid }) => {
-        const map = maps.findIndex((pooled) => pooled.layer === teacher && pooled.grid === grid);
-        return (features as Features).read(map, frames);
-      });
-    },
-  };
+  return { studies, train, validation, images, teacher };
 }

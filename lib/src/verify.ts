@@ -1,23 +1,23 @@
-import { openEngine } from './engine/open.js';
+import { canTrain, openEngine, type EngineName } from './engine/open.js';
 import { yieldToEvents } from './host/abort.js';
 import { BadInput } from './host/errors.js';
 import { startProgress } from './host/progress.js';
 import { failure, type Comparison } from './verify/compare.js';
 import { findCases, type GoldenCase } from './verify/find_cases.js';
-import { replays } from './verify/replay.js';
+import { replays, trainingKinds } from './verify/replay.js';
 
 /** What {@link verify} found. */
 export interface VerifyReport {
   readonly passed: boolean;
   readonly engine: string;
   readonly cases: readonly Comparison[];
-  /** Cases of kinds that are not replayed yet. */
+  /** Cases of kinds that are not replayed yet, or that need gradients the engine has not. */
   readonly notReplayed: readonly string[];
 }
 
-function replay({ kind, folder, name }: GoldenCase): Comparison[] {
+async function replay({ kind, folder, name }: GoldenCase): Promise<Comparison[]> {
   try {
-    const comparisons = replays[kind]?.(folder, name) ?? [];
+    const comparisons = (await replays[kind]?.(folder, name)) ?? [];
     return comparisons.length > 0 ? comparisons : [failure(name, 'no file to compare with')];
   } catch (error) {
     if (error instanceof BadInput) return [failure(name, error.message)];
@@ -25,20 +25,25 @@ function replay({ kind, folder, name }: GoldenCase): Comparison[] {
   }
 }
 
+/** Whether a case can be replayed on an engine. */
+function isReplayed({ kind }: GoldenCase, engine: EngineName): boolean {
+  return kind in replays && (canTrain(engine) || !trainingKinds.has(kind));
+}
+
 /**
  * Replays golden cases in any of the given folders and compares with the tolerances of goldens/README.md. A case whose
- * files are damaged fails; kinds that are not replayed yet are only listed.
+ * files are damaged fails; what is not replayed is only listed.
  * @throws BadInput when a folder does not exist; Interrupted when the signal is aborted between two cases.
  */
 export async function verify(dirs: readonly string[], signal?: AbortSignal): Promise<VerifyReport> {
   const found = findCases(dirs);
-  const replayed = found.filter(({ kind }) => kind in replays);
   const engine = await openEngine();
+  const replayed = found.filter((golden) => isReplayed(golden, engine));
   const progress = startProgress('verify', replayed.length);
   const cases: Comparison[] = [];
   for (const golden of replayed) {
     await yieldToEvents(signal);
-    cases.push(...replay(golden));
+    cases.push(...(await replay(golden)));
     progress.advance(1, golden.name);
   }
   progress.end();
@@ -46,6 +51,6 @@ export async function verify(dirs: readonly string[], signal?: AbortSignal): Pro
     passed: cases.length > 0 && cases.every(({ passed }) => passed),
     engine,
     cases,
-    notReplayed: found.filter(({ kind }) => !(kind in replays)).map(({ name }) => name),
+    notReplayed: found.filter((golden) => !isReplayed(golden, engine)).map(({ name }) => name),
   };
 }

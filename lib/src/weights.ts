@@ -76,6 +76,7 @@ export function locateWeights(name: string): WeightsPlace {
     where: `weights ${name}`,
     expected: `a folder with config.json and safetensors files, random:NAME, or one of ${known.join(', ')}`,
     got: 'nothing of that name',
+    fix: "download them from their provider after accepting its terms, and give the folder's path",
   });
 }
 

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
 import { wrapLora } from 'gemma-3ncore/adapters/lora';
-import { loraConfig } from 'gemma-3ncore/adapters/lora_config';
+import { loraConfig, type LoraConfig } from 'gemma-3ncore/adapters/lora_config';
 import { loadAdapter, saveAdapter } from 'gemma-3ncore/adapters/peft_files';
 import {
   loadRegressor,
@@ -23,8 +24,10 @@ import { useFolder } from '../support/folder.js';
 const spec = {
   conv: { weight: param([6, 3, 3, 3], 'conv', kaimingUniform) },
   pw: { weight: param([5, 6, 1, 1], 'conv1x1', kaimingUniform) },
+  lin: { weight: param([4, 5], 'same', kaimingUniform), bias: param([4], 'same', constant(0.5)) },
+  fc: { weight: param([4, 5], 'same', kaimingUniform), bias: param([4], 'same', constant(0.5)) },
 };
-const config = loraConfig({ target_modules: ['conv', 'pw'], r: 2 });
+const config = loraConfig({ target_modules: ['conv', 'pw', 'lin'], r: 2 });
 const B = 'base_model.model.pw.lora_B.weight';
 
 const regressorSpec = {
@@ -54,11 +57,12 @@ describe('adapters/peft_files', () => {
   useEngine();
   const root = useFolder();
 
-  async function saved(name: string): Promise<string> {
+  async function saved(name: string, fields: Partial<LoraConfig> = {}): Promise<string> {
     const folder = join(root, name);
     mkdirSync(folder);
-    const params = wrapLora(initialise(spec, rootKey(1)), spec, config, rootKey(2));
-    await saveAdapter(folder, params, spec, config);
+    const chosen = { ...config, ...fields };
+    const params = wrapLora(initialise(spec, rootKey(1)), spec, chosen, rootKey(2));
+    await saveAdapter(folder, params, spec, chosen);
     disposeParams(params);
     return folder;
   }
@@ -99,13 +103,47 @@ describe('adapters/peft_files', () => {
     disposeParams(loaded.params);
   });
 
+  it('writes and reads DoRA’s lengths, modules to save and biases under PEFT’s names', async () => {
+    const fields = { use_dora: true, modules_to_save: ['fc'], bias: 'all' } as const;
+    const folder = await saved('full', fields);
+    const file = openSafetensors(join(folder, 'adapter_model.safetensors'));
+    const shapes = Object.fromEntries([...file.names()].map((name) => [name, file.shapeOf(name).join()]));
+    file.close();
+    const root = 'base_model.model.';
+    assert.deepEqual(shapes, {
+      [`${root}conv.lora_A.weight`]: '2,3,3,3',
+      [`${root}conv.lora_B.weight`]: '6,2,1,1',
+      [`${root}conv.lora_magnitude_vector`]: '1,6,1,1',
+      [`${root}fc.bias`]: '4',
+      [`${root}fc.weight`]: '4,5',
+      [`${root}lin.base_layer.bias`]: '4',
+      [`${root}lin.lora_A.weight`]: '2,5',
+      [`${root}lin.lora_B.weight`]: '4,2',
+      [`${root}lin.lora_magnitude_vector`]: '4',
+      [`${root}pw.lora_A.weight`]: '2,6,1,1',
+      [`${root}pw.lora_B.weight`]: '5,2,1,1',
+      [`${root}pw.lora_magnitude_vector`]: '1,5,1,1',
+    });
+    const before = tf.memory().numTensors;
+    const written = wrapLora(initialise(spec, rootKey(1)), spec, { ...config, ...fields }, rootKey(2));
+    const loaded = loadAdapter(folder, initialise(spec, rootKey(7)), spec).params;
+    const values = (tree: typeof written) =>
+      [...trainableVariables(tree)].map(([name, variable]) => [name, variable.dataSync()]);
+    assert.deepEqual(values(loaded), values(written));
+    disposeParams(written);
+    disposeParams(loaded);
+    assert.equal(tf.memory().numTensors, before);
+    await change(folder, (entries) => entries.delete(`${root}lin.lora_magnitude_vector`));
+    assert.throws(() => load(folder), /expected an entry base_model\.model\.lin\.lora_magnitude_vector, got none/);
+  });
+
   it('refuses a missing, an extra and a misshapen entry by name', async () => {
     const missing = await saved('missing');
     await change(missing, (entries) => entries.delete(B));
     assert.throws(() => load(missing), /expected an entry base_model\.model\.pw\.lora_B\.weight, got none/);
     const extra = await saved('extra');
     await change(extra, (entries) => entries.set('base_model.model.other.lora_A.weight', entries.get(B)!));
-    assert.throws(() => load(extra), /entry base_model\.model\.other\.lora_A\.weight: expected only lora_A and lora_B/);
+    assert.throws(() => load(extra), /entry base_model\.model\.other\.lora_A\.weight: expected only what/);
     const misshapen = await saved('misshapen');
     await change(misshapen, (entries) => entries.set(B, float32Data(new Float32Array(8), [4, 2, 1, 1])));
     assert.throws(() => load(misshapen), /pw\.lora_B\.weight: expected shape \[5, 2, 1, 1\], got \[4, 2, 1, 1\]/);

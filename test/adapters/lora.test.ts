@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { countLora, loraTargets, mergeLora, wrapLora } from 'gemma-3ncore/adapters/lora';
+import { countLora, wrapLora } from 'gemma-3ncore/adapters/lora';
 import { loraConfig, parseLoraConfig, rankAndScale, targets } from 'gemma-3ncore/adapters/lora_config';
+import { loraTargets, trainedInFull } from 'gemma-3ncore/adapters/lora_targets';
+import { mergeLora } from 'gemma-3ncore/adapters/merge_lora';
+import { compile } from 'gemma-3ncore/engine/compile';
 import { conv1x1, conv2d } from 'gemma-3ncore/nn/conv2d';
 import { linear } from 'gemma-3ncore/nn/linear';
 import { constant, kaimingUniform } from 'gemma-3ncore/tree/init';
 import { disposeParams, flattenParams, initialise, mapParams, trainableVariables } from 'gemma-3ncore/tree/params';
+import { dense } from 'gemma-3ncore/tree/leaf';
 import { rootKey } from 'gemma-3ncore/tree/random';
 import { param, type ParamsOf } from 'gemma-3ncore/tree/spec';
 import { assertClose } from '../support/compare.js';
@@ -86,6 +90,65 @@ describe('adapters/lora', () => {
     disposeParams(params);
   });
 
+  it('with DoRA changes no output when wrapping, eager or compiled, and trains a length an output', () => {
+    const x = tf.randomNormal<tf.Rank.R4>([2, 8, 8, 3], 0, 1, 'float32', 1);
+    const base = initialise(spec, rootKey(1));
+    const plain = forward(base, x).dataSync();
+    const params = wrapLora(base, spec, { ...config, use_dora: true }, rootKey(2));
+    assert.deepEqual(forward(params, x).dataSync(), plain);
+    const compiled = compile((input: tf.Tensor4D) => forward(params, input));
+    assert.deepEqual(compiled(x).dataSync(), plain);
+    compiled.dispose();
+    const lengths = trainableVariables(params).get('fc.weight.lora_magnitude_vector')!;
+    assert.deepEqual(lengths.shape, [4]);
+    assert.equal(countLora(params).adapter, 2 * (27 + 6) + 2 * (6 + 5) + 2 * (5 + 4) + 6 + 5 + 4);
+    disposeParams(params);
+    x.dispose();
+  });
+
+  it('with DoRA stretches base and update, with the norm a constant for gradients', () => {
+    const W = tf.tensor2d([3, 4, 0, 5], [2, 2]);
+    const leaf = {
+      kind: 'lora',
+      base: { kind: 'dense', value: W },
+      A: tf.variable(tf.tensor2d([1, 2], [1, 2])),
+      B: tf.variable(tf.tensor2d([0, 1], [2, 1])),
+      scale: 1,
+      dropout: 0,
+      magnitude: tf.variable(tf.tensor1d([10, 2])),
+    } as const;
+    const bias = dense(tf.tensor1d([100, 200]));
+    const x = tf.tensor2d([1, 1], [1, 2]);
+    // W + BA = [[3, 4], [1, 7]], norms 5 and √50: y = [10·7/5, 2·8/√50] + bias.
+    assertClose(linear(x, leaf, { bias }).dataSync(), [114, 200 + 16 / Math.sqrt(50)], 1e-6);
+    const { grads } = tf.variableGrads(() => tf.sum(linear(x, leaf, { bias })) as tf.Scalar);
+    // d/dB = m/‖·‖ · A x = [10/5, 2/√50]·3; d/dm = (W + BA)x/‖·‖ = [7/5, 8/√50].
+    assertClose(grads[leaf.B.name]!.dataSync(), [6, 6 / Math.sqrt(50)], 1e-6);
+    assertClose(grads[leaf.magnitude.name]!.dataSync(), [7 / 5, 8 / Math.sqrt(50)], 1e-6);
+    tf.dispose([x, grads]);
+    disposeParams({ leaf, bias });
+  });
+
+  it('trains biases and modules to save as they are, and adapts nothing in them', () => {
+    const chosen = (fields: object) =>
+      trainedInFull(spec, loraConfig({ target_modules: ['conv', 'pw', 'fc'], ...fields }));
+    assert.deepEqual([...chosen({ bias: 'all' })], [['fc.bias', 'fc.base_layer.bias']]);
+    assert.deepEqual([...chosen({ bias: 'lora_only' })], [['fc.bias', 'fc.base_layer.bias']]);
+    assert.deepEqual([...chosen({ bias: 'lora_only', target_modules: ['pw'] })], []);
+    assert.deepEqual([...chosen({ bias: 'all', target_modules: ['pw'] })], [['fc.bias', 'fc.bias']]);
+    const saving = loraConfig({ target_modules: ['conv', 'pw', 'fc'], modules_to_save: ['fc', 'norm'] });
+    const params = wrapLora(initialise(spec, rootKey(1)), spec, saving, rootKey(2));
+    assert.deepEqual(
+      [...trainableVariables(params).keys()],
+      [
+        ...['stem.conv.weight.lora_A', 'stem.conv.weight.lora_B', 'pw.weight.lora_A', 'pw.weight.lora_B'],
+        ...['norm.weight', 'fc.weight', 'fc.bias'],
+      ],
+    );
+    disposeParams(params);
+    assert.throws(() => chosen({ modules_to_save: ['fc', 'absent'] }), /modules_to_save: .* got absent, which is none/);
+  });
+
   it('counts adapter and base', () => {
     const params = wrapLora(initialise(spec, rootKey(1)), spec, config, rootKey(2));
     assert.deepEqual(countLora(params), {
@@ -138,10 +201,11 @@ describe('adapters/lora_config', () => {
     const parse = (fields: object) => parseLoraConfig({ target_modules: ['fc'], ...fields }, 'adapter_config.json');
     assert.throws(() => parse({ peft_type: 'IA3' }), /field peft_type: expected "LORA", got "IA3"/);
     assert.throws(() => parse({ r: 0 }), /field r: expected a positive integer, got 0/);
-    assert.throws(() => parse({ bias: 'all' }), /field bias: expected "none"/);
-    assert.throws(() => parse({ modules_to_save: ['head'] }), /field modules_to_save: expected nothing/);
+    assert.throws(() => parse({ bias: 'some' }), /field bias: expected "none", "all" or "lora_only", got "some"/);
+    assert.throws(() => parse({ modules_to_save: 'head' }), /field modules_to_save: expected null or a list/);
+    assert.throws(() => parse({ use_dora: 1 }), /field use_dora: expected true or false, got 1/);
+    assert.throws(() => parse({ lora_bias: true }), /field lora_bias: expected nothing/);
     assert.throws(() => parse({ layers_to_transform: 3 }), /field layers_to_transform: expected nothing/);
-    assert.throws(() => parse({ use_dora: true }), /field use_dora: expected nothing/);
     assert.throws(() => parse({ init_lora_weights: 'pissa' }), /field init_lora_weights: expected true, false/);
     assert.throws(() => parse({ a_field_of_tomorrow: 1 }), /field a_field_of_tomorrow: expected nothing/);
     assert.throws(

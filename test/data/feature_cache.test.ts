@@ -19,6 +19,7 @@ function request(changes: Partial<FeatureRequest> = {}): { request: FeatureReque
       { layer: 'hidden_states.2', grid: 2 },
       { layer: 'last_hidden_state', grid: 1 },
     ],
+    dtype: 'float32',
     frames: ['f0', 'f1', 'f2', 'f1', 'f4'],
     batch: 2,
     images(frames) {
@@ -73,9 +74,10 @@ describe('data/feature_cache', () => {
     more.close();
   });
 
-  it('misses when weights, preprocessing, layer or grid change', async () => {
+  it('misses when weights, preprocessing, dtype, layer or grid change', async () => {
     const changes: Partial<FeatureRequest>[] = [
       { weights: 'w2' },
+      { dtype: 'float16' },
       { preprocessing: { height: 4, mean: [0, 0, 0] } },
       {
         maps: [
@@ -101,14 +103,39 @@ describe('data/feature_cache', () => {
     const map = { layer: 'last_hidden_state', grid: 1 };
     const one = (images: tf.Tensor4D): tf.Tensor4D => tf.slice(images, [0, 0, 0, 0], [-1, 1, 1, 1]);
     const twice = request({ weights: 'w4', maps: [map, map], teacher: (images) => [one(images), one(images)] });
-    const before = readdirSync(join(folder, 'features'), { recursive: true }).length;
+    const shards = (): number => {
+      const names = readdirSync(join(folder, 'features'), { recursive: true, encoding: 'utf8' });
+      return names.filter((name) => name.endsWith('.safetensors')).length;
+    };
+    const before = shards();
     const features = await cacheFeatures(twice.request);
-    // One folder, one shard.
-    assert.equal(readdirSync(join(folder, 'features'), { recursive: true }).length, before + 2);
+    assert.equal(shards(), before + 1);
     const maps = [0, 1].map((i) => features.read(i, [4, 2]));
     for (const values of maps) assert.deepEqual([...values.dataSync()], [4, 2]);
     tf.dispose(maps);
     features.close();
+  });
+
+  it('stores half-precision values in half the bytes', async () => {
+    const third = (images: tf.Tensor4D): tf.Tensor4D =>
+      tf.tidy(() => tf.add(tf.slice(images, [0, 0, 0, 0], [-1, 1, 1, 1]), 1 / 3));
+    const maps = [{ layer: 'last_hidden_state', grid: 1 }];
+    const teacher = (images: tf.Tensor4D): tf.Tensor4D[] => [third(images)];
+    const features = await cacheFeatures(request({ weights: 'w5', dtype: 'float16', maps, teacher }).request);
+    const values = features.read(0, [0, 4]);
+    // 1/3 and 4 1/3 in half precision (numpy.float16).
+    assert.deepEqual([...values.dataSync()], [0.333251953125, 4.33203125]);
+    values.dispose();
+    features.close();
+  });
+
+  it('refuses values that half precision cannot hold, naming the layer and what to do', async () => {
+    const maps = [{ layer: 'hidden_states.7', grid: 1 }];
+    const teacher = (images: tf.Tensor4D): tf.Tensor4D[] => [
+      tf.tidy(() => tf.mul(tf.slice(images, [0, 0, 0, 0], [-1, 1, 1, 1]), 66000)),
+    ];
+    const asked = request({ weights: 'w6', dtype: 'float16', maps, teacher });
+    await assert.rejects(cacheFeatures(asked.request), /hidden_states\.7: expected values below 65520, got 66000; set/);
   });
 
   it('keeps what an interrupted pass has computed', async () => {

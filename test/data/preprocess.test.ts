@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { preprocess, resizeImage, type Preprocessing, type Resample } from 'gemma-3ncore/data/preprocess';
 import type { GreyImage } from 'gemma-3ncore/data/study';
+import { colourImage } from 'gemma-3ncore/files/image';
 import { projectPath } from 'gemma-3ncore/host/places';
 import { maxAbsDifference } from '../support/compare.js';
 import { useEngine } from '../support/engine.js';
@@ -94,6 +95,32 @@ describe('data/preprocess', () => {
         result.dispose();
       }
     }
+  });
+
+  it('takes colour images, each channel with its own mean and std', () => {
+    const { bytes, shape } = bytesOf('image.1');
+    const colour = colourImage(shape[0], shape[1], bytes);
+    const config: Preprocessing = {
+      height: 28,
+      width: 42,
+      resample: 'bicubic',
+      rescale_factor: 1 / 255,
+      mean: [0.1, 0.2, 0.3],
+      std: [0.5, 0.6, 0.7],
+    };
+    const result = preprocess([colour, channelOf(1, 0)], config);
+    const values = result.dataSync();
+    for (const channel of [0, 1, 2]) {
+      const of = (image: number) =>
+        Float32Array.from({ length: 28 * 42 }, (_, i) => values[(image * 28 * 42 + i) * 3 + channel]!);
+      const normalised = (source: number) =>
+        [...resizeImage(channelOf(1, source), 28, 42, 'bicubic').data].map(
+          (x) => (x / 255 - config.mean[channel]!) / config.std[channel]!,
+        );
+      assert.ok(maxAbsDifference(of(0), normalised(channel)) <= 5e-7);
+      assert.ok(maxAbsDifference(of(1), normalised(0)) <= 5e-7);
+    }
+    result.dispose();
   });
 
   it('gives its tensor to the caller and leaves no other', () => {

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { latestCheckpoint, newTimestampFolder, writeCheckpoint } from 'gemma-3ncore/distill/checkpoint';
+import {
+  latestCheckpoint,
+  newTimestampFolder,
+  pruneCheckpoints,
+  writeCheckpoint,
+} from 'gemma-3ncore/distill/checkpoint';
 import { removeUnfinished } from 'gemma-3ncore/files/atomic_folder';
 import { useFolder } from '../support/folder.js';
 
@@ -34,5 +39,40 @@ describe('distill/checkpoint', () => {
     assert.equal(latestCheckpoint(parent), whole);
     await removeUnfinished(parent);
     assert.ok(!readdirSync(parent).some((name) => name.endsWith('.tmp')));
+  });
+
+  it('keeps the newest, the best and full models', async () => {
+    const parent = join(root, 'pruned');
+    const values = new Map<string, Float32Array>();
+    const best = { step: 2, task: 0.5, values };
+    const folders: string[] = [];
+    for (let step = 1; step <= 6; step++) {
+      const found = { ...state, step, best: step < 2 ? { step: 1, task: 0.9, values } : best };
+      folders.push(basename(await writeCheckpoint(parent, new Map(), found, 'f')));
+    }
+    const full = basename(newTimestampFolder(parent));
+    mkdirSync(join(parent, full));
+    await pruneCheckpoints(parent, 2, best);
+    assert.deepEqual(readdirSync(parent), [folders[1], folders[4], folders[5], full]);
+    // Another run's checkpoint of the same step is not the best of this one.
+    await pruneCheckpoints(parent, 1, { ...best, task: 0.4 });
+    assert.deepEqual(readdirSync(parent), [folders[5], full]);
+    await pruneCheckpoints(parent, 1, undefined);
+    assert.deepEqual(readdirSync(parent), [folders[5], full]);
+  });
+
+  it('says that the disk is full, whichever file it was, and keeps what there is', async () => {
+    const parent = join(root, 'full');
+    const whole = await writeCheckpoint(parent, new Map(), state, 'f');
+    for (const code of ['ENOSPC', 'EDQUOT', 'EFBIG']) {
+      const fail = (): never => {
+        throw new Error('adapter_model.safetensors', { cause: Object.assign(new Error(code), { code }) });
+      };
+      await assert.rejects(writeCheckpoint(parent, new Map(), state, 'f', fail), {
+        name: 'BadInput',
+        message: /^the checkpoint .*: expected room to write it, got a full disk .*; free some space and go on/,
+      });
+    }
+    assert.deepEqual(readdirSync(parent), [basename(whole)]);
   });
 });

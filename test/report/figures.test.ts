@@ -8,6 +8,8 @@ import { blandAltmanFigure, scatterFigure } from 'gemma-3ncore/report/figures/ag
 import { bridgesFigure } from 'gemma-3ncore/report/figures/bridges';
 import { differenceFigure, errorFigure } from 'gemma-3ncore/report/figures/comparison';
 import { costFigure } from 'gemma-3ncore/report/figures/cost';
+import { labelsFigure } from 'gemma-3ncore/report/figures/labels';
+import { setupFigure } from 'gemma-3ncore/report/figures/setup';
 import { frameMontage } from 'gemma-3ncore/report/figures/montage';
 import {
   curriculumFigure,
@@ -38,6 +40,14 @@ const figures: Record<string, Figure> = {
   ),
   difference: differenceFigure(assessment.comparisons, 'EF', 'MAE', notes),
   error: errorFigure(assessment.metrics, 'EDV', 'MAE', notes),
+  labels: labelsFigure(
+    [31, 44.9, 45, 62].flatMap((EF) => (['TRAIN', 'VAL', 'TEST'] as const).map((split) => ({ split, EF }))),
+    notes,
+  ),
+  setup: setupFigure(
+    [hostile, 'packages'].map((name, i) => ({ name, status: 'done' as const, seconds: 70 * i })),
+    notes,
+  ),
   cost: costFigure({ ...teacher, name: hostile }, { ...student, ms: null }, notes),
 };
 
@@ -57,7 +67,7 @@ describe('report/figures', () => {
       const ticks = (axis: string) =>
         [...document.querySelectorAll(`.${axis}tick text`)].filter((text) => /\d/.test(text.textContent ?? ''));
       if (name !== 'cost') assert.ok(ticks('x').length >= 2, 'x ticks');
-      if (!['difference', 'error'].includes(name)) assert.ok(ticks('y').length >= 2, 'y ticks');
+      if (!['difference', 'error', 'setup'].includes(name)) assert.ok(ticks('y').length >= 2, 'y ticks');
       const hidden = [...document.querySelectorAll('text')].filter((text) =>
         /visibility|opacity: 0/.test(text.outerHTML),
       );

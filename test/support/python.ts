@@ -1,28 +1,61 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectPath } from 'gemma-3ncore/host/places';
 
-/** The interpreter of the tests' own environment (test/python/requirements.txt), made where it is missing or old. */
-export function testPython(): string {
-  const folder = projectPath('.cache', 'test-python');
-  const lock = readFileSync(projectPath('test', 'python', 'requirements.txt'), 'utf8');
-  const stamp = join(folder, 'requirements.txt');
+/** PyPI could not be reached. */
+export class Unreachable extends Error {}
+
+const inTests = (...parts: string[]): string => projectPath('test', 'python', ...parts);
+
+function pip(python: string, ...options: string[]): void {
+  const { status, stderr } = spawnSync(python, ['-m', 'pip', 'install', '-q', ...options], { encoding: 'utf8' });
+  if (status === 0) return;
+  const offline = /connection broken|NewConnectionError|name resolution|Network is unreachable/i.test(stderr);
+  throw new (offline ? Unreachable : Error)(`pip install ${options.join(' ')}: ${stderr.trim().split('\n').at(-1)}`);
+}
+
+/** The interpreter of an environment in .cache, made where it is missing or older than its locks. */
+function environment(name: string, locks: readonly string[], install: (python: string) => void): string {
+  const folder = projectPath('.cache', name);
   const python = join(folder, 'bin', 'python');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return python;
-  rmSync(folder, { recursive: true, force: true });
+  const stamp = join(folder, 'locks.txt');
+  const wanted = locks.map((lock) => readFileSync(inTests(lock), 'utf8')).join('');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return python;
+  // Made beside its place, so that one that is there is whole.
+  const made = `${folder}.${process.pid}`;
   mkdirSync(projectPath('.cache'), { recursive: true });
-  execFileSync('python3', ['-m', 'venv', folder], { stdio: 'inherit' });
-  const requirements = projectPath('test', 'python', 'requirements.txt');
-  execFileSync(python, ['-m', 'pip', 'install', '-q', '--require-hashes', '-r', requirements], { stdio: 'inherit' });
-  writeFileSync(`${stamp}.part`, lock);
-  renameSync(`${stamp}.part`, stamp);
+  try {
+    execFileSync('python3', ['-m', 'venv', made], { stdio: 'inherit' });
+    install(join(made, 'bin', 'python'));
+    writeFileSync(join(made, 'locks.txt'), wanted);
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(made, folder);
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+  }
   return python;
+}
+
+/** The interpreter of an environment of the tests' own, by its lock in test/python. */
+export function testPython(locked: 'requirements' | 'tensorboard' = 'requirements'): string {
+  const lock = `${locked}.txt`;
+  return environment(`test-python-${locked}`, [lock], (python) => pip(python, '--require-hashes', '-r', inTests(lock)));
+}
+
+/**
+ * The interpreter with transformers, timm, PEFT and bitsandbytes (test/python/requirements-models.txt).
+ * @throws Unreachable when PyPI cannot be reached.
+ */
+export function modelsPython(): string {
+  const [torch, models] = ['requirements-torch.txt', 'requirements-models.txt'];
+  return environment('test-python-models', [torch, models], (python) => {
+    pip(python, '-r', inTests(torch));
+    pip(python, '--require-hashes', '--no-deps', '-r', inTests(models));
+  });
 }
 
 /** Makes an EchoNet-Dynamic folder from real pixels, its tracings and labels drawn by the test (test/python/real_pixels.py). */
 export function writeRealPixels(folder: string, clips: number): void {
-  execFileSync(testPython(), [projectPath('test', 'python', 'real_pixels.py'), folder, '--clips', String(clips)], {
-    stdio: 'inherit',
-  });
+  execFileSync(testPython(), [inTests('real_pixels.py'), folder, '--clips', String(clips)], { stdio: 'inherit' });
 }

@@ -61,6 +61,7 @@ describe('tree/params', () => {
       where: 'model.safetensors',
       names: () => Object.keys(entries),
       shapeOf: (name) => entries[name]!,
+      dtypeOf: () => 'F32',
       read: () => new Float32Array(),
     });
     assert.throws(() => load(spec, source({})), /model\.safetensors: expected an entry stem\.conv\.weight, got none/);

@@ -17,7 +17,12 @@ export interface LoraConfig {
   readonly alpha_pattern: Readonly<Record<string, number>>;
   /** Scales by alpha/√r instead of alpha/r (Kalajdzievski 2023, arXiv:2312.03732). */
   readonly use_rslora: boolean;
-  readonly bias: 'none';
+  /** Stretches the updated weight of each output to a trained length (DoRA, Liu et al. 2024, arXiv:2402.09353). */
+  readonly use_dora: boolean;
+  /** Biases trained beside the updates: none, every `.bias`, or those of the adapted modules. */
+  readonly bias: 'none' | 'all' | 'lora_only';
+  /** Last parts of the names of modules that are trained in full and saved with the adapter. */
+  readonly modules_to_save: readonly string[] | null;
 }
 
 /** PEFT's defaults for everything but the modules. */
@@ -49,8 +54,14 @@ function isEmpty(value: unknown): boolean {
   return typeof value === 'object' && Object.keys(value).length === 0;
 }
 
+const biases: readonly unknown[] = ['none', 'all', 'lora_only'];
+
+function isNames(value: unknown): boolean {
+  return Array.isArray(value) && value.every((v) => typeof v === 'string' && v !== '');
+}
+
 function isModules(value: unknown): boolean {
-  return typeof value === 'string' || (Array.isArray(value) && value.every((v) => typeof v === 'string'));
+  return typeof value === 'string' || isNames(value);
 }
 
 function isRank(value: unknown): boolean {
@@ -94,7 +105,9 @@ export function parseLoraConfig(json: unknown, where: string): LoraConfig {
     rank_pattern: read('rank_pattern', {}, 'positive integers by regular expression', isRecordOf(isRank)),
     alpha_pattern: read('alpha_pattern', {}, 'positive numbers by regular expression', isRecordOf(isAlpha)),
     use_rslora: read('use_rslora', false, 'true or false', (v) => typeof v === 'boolean'),
-    bias: read('bias', 'none', '"none", since biases are not trained here', (v) => v === 'none'),
+    use_dora: read('use_dora', false, 'true or false', (v) => typeof v === 'boolean'),
+    bias: read('bias', 'none', '"none", "all" or "lora_only"', (v) => biases.includes(v)),
+    modules_to_save: read('modules_to_save', null, 'null or a list of module names', (v) => v === null || isNames(v)),
   };
   read('init_lora_weights', true, 'true, false or "gaussian", which leave the base weights alone', (v) =>
     plainInit.includes(v),
@@ -132,11 +145,22 @@ function chooses(modules: string | readonly string[], field: string): (module: s
   return (module) => modules.some((name) => module === name || module.endsWith(`.${name}`));
 }
 
-/** Whether a configuration adapts a module. */
+/** Whether a configuration adapts a module; nothing in a module that is trained in full is adapted. */
 export function targets(config: LoraConfig): (module: string) => boolean {
   const chosen = chooses(config.target_modules, 'target_modules');
   const excluded = chooses(config.exclude_modules ?? [], 'exclude_modules');
-  return (module) => chosen(module) && !excluded(module);
+  const inSaved = (config.modules_to_save ?? []).map((name) =>
+    compile(name, (source) => `^(.*\\.)?(${source})($|\\.)`, 'modules_to_save'),
+  );
+  return (module) => chosen(module) && !excluded(module) && !inSaved.some((pattern) => pattern.test(module));
+}
+
+/** The saved module that holds a parameter, e.g. `head` for `head.attention.in_proj_weight` (peft/utils/other.py). */
+export function savedModuleOf({ modules_to_save }: LoraConfig, path: string): string | undefined {
+  const names = modules_to_save ?? [];
+  const parts = path.split('.').slice(0, -1);
+  const modules = parts.map((_, i) => parts.slice(0, i + 1).join('.'));
+  return modules.find((module) => names.some((name) => module.endsWith(name)));
 }
 
 function firstMatch(pattern: Readonly<Record<string, number>>, field: string, module: string): number | undefined {

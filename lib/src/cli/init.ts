@@ -1,8 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { writeFileAtomic } from '../files/atomic.js';
+import { fileError, writeFileAtomic } from '../files/atomic.js';
 import { BadInput } from '../host/errors.js';
 import { preset, presetNames, type PresetName } from '../schema/presets.js';
+
+/** What stands in a file. @throws BadInput where it is none that can be read. */
+function stored(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw fileError(error, path, 'a file to write');
+  }
+}
 
 /** `3ncore init`: a complete configuration to edit. */
 export function initCommand(): Command {
@@ -15,7 +24,7 @@ export function initCommand(): Command {
     .option('--force', 'replace a file that was changed')
     .action(async (options: { preset: PresetName; out: string; force?: boolean }) => {
       const text = `${JSON.stringify(preset(options.preset), null, 2)}\n`;
-      if (existsSync(options.out) && options.force !== true && readFileSync(options.out, 'utf8') !== text) {
+      if (existsSync(options.out) && options.force !== true && stored(options.out) !== text) {
         throw new BadInput({
           where: options.out,
           expected: 'no file of that name, or the unchanged preset',

@@ -44,7 +44,7 @@ async function make({ json, ...options }: MiniaturesOptions): Promise<void> {
 /** `3ncore miniatures`: the small weights of the project's own, from fixed seeds. */
 export function miniaturesCommand(): Command {
   return new Command('miniatures')
-    .description('make the small teacher and base of the phantom runs from fixed seeds (about 15 minutes on two cores)')
+    .description('make the small teacher and base of the phantom runs from fixed seeds (about 12 minutes on two cores)')
     .option('--out <dir>', 'folder to write to; by default data-manifests/miniatures')
     .option('--only <which>', 'teacher or base; by default both', parseRole)
     .option('--steps <n>', "steps of training instead of the recipe's", parseSteps)

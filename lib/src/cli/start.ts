@@ -4,17 +4,20 @@ import { Command } from 'commander';
 import { resolveExperiment, type ExperimentOptions } from '../experiment.js';
 import { writeJson } from '../files/json.js';
 import { gatherWeights } from '../gather.js';
-import { abortOnInterrupt } from '../host/abort.js';
+import { abortOnInterrupt, yieldToEvents } from '../host/abort.js';
 import { BadInput, Interrupted } from '../host/errors.js';
 import { projectPath } from '../host/places.js';
 import { readReport } from '../report/report.js';
 import { runSummary } from '../report/summary.js';
 import { createRun, moveLatest, runPath, type Run } from '../run_folder.js';
 import { recorded } from '../run_record.js';
-import type { Experiment } from '../schema/generated/experiment.js';
 import { openStudies } from '../studies.js';
 import { addExperimentOptions } from './experiment_options.js';
 import { addTermsOption, termsOptions, type TermsFlags } from './terms_options.js';
+
+interface StartOptions extends ExperimentOptions, TermsFlags {
+  readonly out?: string;
+}
 
 const notebooks = ['reservoir', 'conduit', 'active'] as const;
 
@@ -44,10 +47,12 @@ function executeNotebook(run: Run, name: string): Promise<void> {
     const forward = (): void => void child.kill('SIGINT');
     process.on('SIGINT', forward);
     child.on('error', reject);
-    child.on('close', (code) => {
+    child.on('close', (code, killedBy) => {
       process.off('SIGINT', forward);
       if (code === 0) resolve();
-      else if (code === 130) reject(new Interrupted(`interrupted in ${name}.ipynb; the run is in ${run.folder}`));
+      // A client that has only just started ends by the signal itself.
+      else if (code === 130 || killedBy === 'SIGINT')
+        reject(new Interrupted(`interrupted in ${name}.ipynb; the run is in ${run.folder}`));
       else reject(new NotebookFailed(name, code ?? 1));
     });
   });
@@ -62,29 +67,18 @@ export function summaryOf({ folder }: Run): string {
   });
 }
 
-interface StartOptions extends ExperimentOptions, TermsFlags {
-  readonly out?: string;
-}
-
-/** Gathers the weights of an experiment before its run begins: here somebody may be asked about terms. */
-export async function gatherFirst(experiment: Experiment, flags: TermsFlags): Promise<void> {
-  const { signal, release } = abortOnInterrupt();
-  try {
-    await gatherWeights(experiment, { ...termsOptions(flags), signal });
-  } finally {
-    release();
-  }
-}
-
-async function start(options: StartOptions): Promise<void> {
+async function start(options: StartOptions, signal: AbortSignal): Promise<void> {
   const experiment = resolveExperiment(options);
   // A wrong folder and missing weights are told before anything is written.
-  if (experiment.data.root !== null) await openStudies(experiment);
-  await gatherFirst(experiment, options);
+  if (experiment.data.root !== null) await openStudies(experiment, signal);
+  await gatherWeights(experiment, { ...termsOptions(options), signal });
   const run = createRun(options.out);
   await writeJson(runPath(run, 'experiment.json'), experiment);
   await recorded(run, experiment.seed, async () => {
-    for (const name of notebooks) await executeNotebook(run, name);
+    for (const name of notebooks) {
+      await yieldToEvents(signal);
+      await executeNotebook(run, name);
+    }
   });
   moveLatest(run);
   process.stdout.write(summaryOf(run));
@@ -96,12 +90,15 @@ export function startCommand(): Command {
   return addTermsOption(addExperimentOptions(command))
     .option('--out <dir>', 'the run folder (default runs/<timestamp>)')
     .action(async (options: StartOptions) => {
+      const { signal, release } = abortOnInterrupt();
       try {
-        await start(options);
+        await start(options, signal);
       } catch (error) {
         if (!(error instanceof NotebookFailed)) throw error;
         process.stderr.write(`3ncore: ${error.message}; see its executed copy in the run folder.\n`);
         process.exitCode = error.exitCode;
+      } finally {
+        release();
       }
     });
 }

@@ -1,37 +1,41 @@
 import { existsSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
 import { runActive } from '../active.js';
 import { readExperiment, resolveExperiment, type ExperimentOptions } from '../experiment.js';
 import { writeJson } from '../files/json.js';
+import { gatherWeights } from '../gather.js';
 import { abortOnInterrupt } from '../host/abort.js';
 import { BadInput } from '../host/errors.js';
 import { createRun, openRun, runPath, type Run } from '../run_folder.js';
 import { recorded } from '../run_record.js';
 import { openStudies } from '../studies.js';
 import { addExperimentOptions } from './experiment_options.js';
-import { gatherFirst, summaryOf } from './start.js';
-import { addTermsOption, type TermsFlags } from './terms_options.js';
+import { summaryOf } from './start.js';
+import { addTermsOption, termsOptions, type TermsFlags } from './terms_options.js';
 
 interface TrainOptions extends ExperimentOptions, TermsFlags {
   readonly out: string;
   readonly resume?: boolean;
 }
 
-/** A run to go on with: its own configuration holds, another one is refused. */
-function resumed({ out, config }: TrainOptions): Run {
-  const run = openRun(out);
+/** A run to go on with: its own configuration holds, options that say something else are refused. */
+function resumed(options: TrainOptions): Run {
+  const run = openRun(options.out);
   const stored = runPath(run, 'experiment.json');
-  if (config !== undefined && JSON.stringify(readExperiment(config)) !== JSON.stringify(readExperiment(stored))) {
-    const fix = 'leave --config out, or start anew in another folder';
-    throw new BadInput({ where: config, expected: `the configuration in ${stored}`, got: 'another one', fix });
+  const config = options.config ?? stored;
+  if (!isDeepStrictEqual(resolveExperiment({ ...options, config }), readExperiment(stored))) {
+    const fix = 'leave the other options out, or start anew in another folder';
+    throw new BadInput({ where: '--resume', expected: `the configuration in ${stored}`, got: 'another one', fix });
   }
   return run;
 }
 
-async function fresh(options: TrainOptions): Promise<Run> {
+async function fresh(options: TrainOptions, signal: AbortSignal): Promise<Run> {
   const experiment = resolveExperiment(options);
-  if (experiment.data.root !== null) await openStudies(experiment);
-  await gatherFirst(experiment, options);
+  // A wrong folder and missing weights are told before anything is written.
+  if (experiment.data.root !== null) await openStudies(experiment, signal);
+  await gatherWeights(experiment, { ...termsOptions(options), signal });
   const run = createRun(options.out);
   await writeJson(runPath(run, 'experiment.json'), experiment);
   return run;
@@ -47,7 +51,7 @@ export function trainCommand(): Command {
       const { signal, release } = abortOnInterrupt();
       try {
         const resume = options.resume === true && existsSync(options.out);
-        const run = resume ? resumed(options) : await fresh(options);
+        const run = resume ? resumed(options) : await fresh(options, signal);
         const { seed } = readExperiment(runPath(run, 'experiment.json'));
         await recorded(run, seed, () => runActive(run, { resume, signal }));
         process.stdout.write(summaryOf(run));

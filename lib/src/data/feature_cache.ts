@@ -1,18 +1,32 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import { float16Data } from '../files/float16.js';
 import { float32Data, SafetensorsFile, writeSafetensors, type TensorData } from '../files/safetensors.js';
 import { yieldToEvents } from '../host/abort.js';
-import { cachePath } from '../host/places.js';
+import { monotonicMs } from '../host/clock.js';
+import { BadInput } from '../host/errors.js';
+import { warn } from '../host/log.js';
 import { startProgress } from '../host/progress.js';
+import {
+  cacheCap,
+  cachedMaps,
+  holdMaps,
+  makeMapFolder,
+  mapFolder,
+  pruneMaps,
+  type MapIdentity,
+} from './feature_cache_maps.js';
 
 /** One of the teacher's feature maps, pooled to grid × grid. */
 export interface PooledMap {
   readonly layer: string;
   readonly grid: number;
 }
+
+/** float16 halves the disk that features take and keeps three decimal digits of each. */
+export type FeatureDtype = 'float32' | 'float16';
 
 /** Which features are wanted, of which frames, and how to compute those that are not cached yet. */
 export interface FeatureRequest {
@@ -21,6 +35,8 @@ export interface FeatureRequest {
   /** How frames become its input: anything that JSON can write. */
   readonly preprocessing: unknown;
   readonly maps: readonly PooledMap[];
+  /** How features are stored; what is read is float32. */
+  readonly dtype: FeatureDtype;
   /** Hash of each frame's content; equal frames share an entry. */
   readonly frames: readonly string[];
   /** Frames of one pass of the teacher; every pass has this many. */
@@ -42,12 +58,12 @@ export interface Features {
   close(): void;
 }
 
+/** What was computed goes to the disk after so many bytes or so long, whichever comes first. */
 const shardBytes = 64 * 2 ** 20;
+const shardMs = 60_000;
 
-/** The folder of one map of one teacher: another weight, preprocessing, layer or grid gives another. */
-function folderOf({ weights, preprocessing }: FeatureRequest, { layer, grid }: PooledMap): string {
-  const identity = JSON.stringify({ weights, preprocessing, layer, grid });
-  return cachePath('features', createHash('sha256').update(identity).digest('hex').slice(0, 32));
+function identityOf({ weights, preprocessing, dtype }: FeatureRequest, { layer, grid }: PooledMap): MapIdentity {
+  return { weights, preprocessing, layer, grid, dtype };
 }
 
 /** The entries of one map over its shards, each `[g, g, C]` under its frame's hash. */
@@ -55,9 +71,10 @@ class MapStore {
   private readonly shards: SafetensorsFile[] = [];
   private readonly shardOf = new Map<string, SafetensorsFile>();
 
-  constructor(private readonly folder: string) {
+  constructor(private readonly identity: MapIdentity) {
+    const folder = mapFolder(identity);
     if (!existsSync(folder)) return;
-    const names = readdirSync(folder).filter((name) => /^\d+\.safetensors$/.test(name));
+    const names = readdirSync(folder).filter((name) => name.endsWith('.safetensors'));
     for (const name of names.sort()) this.open(join(folder, name));
   }
 
@@ -71,11 +88,14 @@ class MapStore {
     return this.shardOf.has(frame);
   }
 
+  /** Adds a shard, named by the frames in it: runs that fill one cache at once replace a shard only by its equal. */
   async append(entries: ReadonlyMap<string, TensorData>): Promise<void> {
-    await mkdir(this.folder, { recursive: true });
-    const taken = readdirSync(this.folder).filter((name) => name.endsWith('.safetensors'));
-    const next = Math.max(-1, ...taken.map((name) => parseInt(name, 10))) + 1;
-    const path = join(this.folder, `${String(next).padStart(6, '0')}.safetensors`);
+    const folder = makeMapFolder(this.identity);
+    const name = createHash('sha256')
+      .update(JSON.stringify([...entries.keys()]))
+      .digest('hex')
+      .slice(0, 32);
+    const path = join(folder, `${name}.safetensors`);
     await writeSafetensors(path, entries);
     this.open(path);
   }
@@ -102,8 +122,9 @@ class MapStore {
 function openStores(request: FeatureRequest): MapStore[] {
   const opened = new Map<string, MapStore>();
   return request.maps.map((map) => {
-    const folder = folderOf(request, map);
-    const store = opened.get(folder) ?? new MapStore(folder);
+    const identity = identityOf(request, map);
+    const folder = mapFolder(identity);
+    const store = opened.get(folder) ?? new MapStore(identity);
     opened.set(folder, store);
     return store;
   });
@@ -120,10 +141,20 @@ function missingFrames(frames: readonly string[], stores: readonly MapStore[]): 
 
 type Entries = Map<string, TensorData>;
 
-/** Adds what the teacher says about some frames to the entries of each map. */
+/** One frame's map as it is stored. @throws BadInput when it is too large for float16. */
+function stored(values: Float32Array, shape: readonly number[], dtype: FeatureDtype, { layer }: PooledMap): TensorData {
+  if (dtype === 'float32') return float32Data(values, shape);
+  const outside = values.find((value) => Math.abs(value) >= 65520);
+  if (outside === undefined) return float16Data(values, shape);
+  const fix = 'set teacher.feature_dtype to float32';
+  throw new BadInput({ where: `teacher feature ${layer}`, expected: 'values below 65520', got: String(outside), fix });
+}
+
+/** Adds what the teacher says about some frames to the entries of each map, but for what its store has already. */
 async function computeInto(
   entries: readonly Entries[],
-  { frames, batch, images, teacher }: FeatureRequest,
+  stores: readonly MapStore[],
+  { frames, batch, maps, dtype, images, teacher }: FeatureRequest,
   indices: readonly number[],
 ): Promise<void> {
   const padding = new Array<number>(batch - indices.length).fill(indices[0] as number);
@@ -135,7 +166,9 @@ async function computeInto(
     const size = shape.reduce((product, n) => product * n, 1);
     indices.forEach((index, i) => {
       const frame = frames[index] as string;
-      entries[map]?.set(frame, float32Data(values.slice(i * size, (i + 1) * size), shape));
+      if (stores[map]?.has(frame)) return;
+      const ofFrame = values.slice(i * size, (i + 1) * size);
+      entries[map]?.set(frame, stored(ofFrame, shape, dtype, maps[map] as PooledMap));
     });
   }
   tf.dispose([input, ...outputs]);
@@ -147,8 +180,10 @@ function bytesOf(entries: readonly Entries[]): number {
   return bytes;
 }
 
-/** Writes what was gathered as one shard a map. */
+/** Writes what was gathered as one shard a map, and makes room for it where the cache has a cap. */
 async function flush(stores: readonly MapStore[], entries: readonly Entries[]): Promise<void> {
+  const cap = cacheCap();
+  if (cap !== undefined) await pruneMaps(Math.max(0, cap - bytesOf(entries)));
   for (const [i, map] of entries.entries()) {
     if (map.size > 0) await stores[i]?.append(map);
     map.clear();
@@ -161,12 +196,16 @@ async function computeMissing(request: FeatureRequest, stores: readonly MapStore
   const progress = startProgress('Teacher features', missing.length);
   const byStore = new Map(stores.map((store): [MapStore, Entries] => [store, new Map()]));
   const entries = stores.map((store) => byStore.get(store) as Entries);
+  let flushed = monotonicMs();
   try {
     for (let begin = 0; begin < missing.length; begin += request.batch) {
       await yieldToEvents(request.signal);
       const indices = missing.slice(begin, begin + request.batch);
-      await computeInto(entries, request, indices);
-      if (bytesOf(entries) >= shardBytes) await flush(stores, entries);
+      await computeInto(entries, stores, request, indices);
+      if (bytesOf(entries) >= shardBytes || monotonicMs() - flushed >= shardMs) {
+        await flush(stores, entries);
+        flushed = monotonicMs();
+      }
       progress.advance(indices.length);
     }
   } finally {
@@ -176,17 +215,33 @@ async function computeMissing(request: FeatureRequest, stores: readonly MapStore
   return missing.length;
 }
 
+/** Prunes the cache to its cap and says where what is in use alone takes more. */
+async function keepBelow(cap: number): Promise<void> {
+  await pruneMaps(cap);
+  const used = cachedMaps().reduce((sum, { bytes }) => sum + bytes, 0);
+  const gigabytes = (bytes: number): string => (bytes / 1e9).toPrecision(3);
+  if (used > cap) warn(`features in use take ${gigabytes(used)} GB, NCORE_CACHE_GB allows ${gigabytes(cap)}`);
+}
+
 /**
  * The pooled features of a frozen teacher for all frames of a request: what the cache lacks is computed and stored in
  * safetensors shards under `.cache/features`, then everything is read from there, so that a first and a later run train on
- * the same bits. An interrupted pass keeps what it has. The caller closes the result.
- * @throws BadInput when the cache cannot be written to or holds a damaged file.
+ * the same bits. An interrupted pass keeps what it has; a killed one all but its last minute. Where `NCORE_CACHE_GB` caps the
+ * cache, maps that no run is using make room, the least recently used first. The caller closes the result.
+ * @throws BadInput when the cache cannot be written to or holds a damaged file, or a value is too large for its dtype.
  */
 export async function cacheFeatures(request: FeatureRequest): Promise<Features> {
-  const stores = openStores(request);
-  const close = (): void => new Set(stores).forEach((store) => store.close());
+  const cap = cacheCap();
+  const release = holdMaps(request.maps.map((map) => mapFolder(identityOf(request, map))));
+  let stores: readonly MapStore[] = [];
+  const close = (): void => {
+    release();
+    new Set(stores).forEach((store) => store.close());
+  };
   try {
+    stores = openStores(request);
     const computed = await computeMissing(request, stores);
+    if (cap !== undefined) await keepBelow(cap);
     return {
       computed,
       read(map, frames) {

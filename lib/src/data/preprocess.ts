@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { GreyImage } from './study.js';
+import { planesOf, type GreyImage, type Image } from '../files/image.js';
 
 /** Interpolation of a processor configuration: `resample` 2 is bilinear, 3 bicubic. */
 export type Resample = 'bilinear' | 'bicubic';
@@ -84,8 +84,8 @@ interface PassStrides {
 }
 
 /**
- * Resizes an 8-bit image with antialiasing as Pillow ≤ 12 and torchvision do: horizontally, then vertically, each pass
- * rounded to 8 bits; the aspect ratio is not kept. (Pillow 13 goes vertically first for some portrait inputs.)
+ * Resizes an 8-bit image or plane with antialiasing as Pillow ≤ 12 and torchvision do: horizontally, then vertically, each
+ * pass rounded to 8 bits; the aspect ratio is not kept. (Pillow 13 goes vertically first for some portrait inputs.)
  */
 export function resizeImage(image: GreyImage, height: number, width: number, resample: Resample): GreyImage {
   const filter = filters[resample];
@@ -98,20 +98,23 @@ export function resizeImage(image: GreyImage, height: number, width: number, res
 }
 
 /**
- * Grey images as a vision tower wants them: resized, the grey repeated in three channels, (x · rescale_factor − mean)/std;
+ * Images as a vision tower wants them: resized, grey repeated in three channels, (x · rescale_factor − mean)/std;
  * `[B, H, W, 3]`, owned by the caller. As SiglipImageProcessor (transformers), which goes to RGB first.
  */
-export function preprocess(images: readonly GreyImage[], config: Preprocessing): tf.Tensor4D {
+export function preprocess(images: readonly Image[], config: Preprocessing): tf.Tensor4D {
   const { height, width, resample, rescale_factor, mean, std } = config;
-  const values = new Float32Array(images.length * height * width * 3);
+  const pixels = height * width;
+  const values = new Float32Array(images.length * pixels * 3);
   const tables = [0, 1, 2].map((channel) =>
     Float32Array.from({ length: 256 }, (_, x) => (x * rescale_factor - (mean[channel] ?? 0)) / (std[channel] ?? 1)),
-  ) as [Float32Array, Float32Array, Float32Array];
-  let at = 0;
-  for (const image of images) {
-    for (const x of resizeImage(image, height, width, resample).data) {
-      for (const table of tables) values[at++] = table[x] as number;
-    }
-  }
+  );
+  images.forEach((image, b) => {
+    const planes = planesOf(image).map((plane) => resizeImage(plane, height, width, resample).data);
+    tables.forEach((table, channel) => {
+      const plane = planes[channel % planes.length] as Uint8Array;
+      let at = b * pixels * 3 + channel;
+      for (let i = 0; i < pixels; i++, at += 3) values[at] = table[plane[i] as number] as number;
+    });
+  });
   return tf.tensor4d(values, [images.length, height, width, 3]);
 }

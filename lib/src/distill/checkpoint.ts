@@ -1,8 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFolderAtomic } from '../files/atomic_folder.js';
+import { removeFolderAtomic, writeFolderAtomic } from '../files/atomic_folder.js';
 import { readJsonObject, writeJson } from '../files/json.js';
 import { float32Data, openSafetensors, writeSafetensors, type TensorData } from '../files/safetensors.js';
+import { withRoom } from '../files/room.js';
 import { utcTimestamp } from '../host/clock.js';
 import { BadInput } from '../host/errors.js';
 import type { StepRecord, ValidationRecord } from './events.js';
@@ -49,6 +50,13 @@ export function newTimestampFolder(parent: string, now = Date.now()): string {
   return join(parent, utcTimestamp(new Date(Math.max(now, after))));
 }
 
+/** The folders in `parent` that hold a state to go on from, the oldest first; full models have none. */
+function checkpointsIn(parent: string): string[] {
+  return timestampsIn(parent)
+    .map((name) => join(parent, name))
+    .filter((folder) => existsSync(join(folder, stateFile)));
+}
+
 /** Everything a checkpoint holds in numbers; the best parameters as `best.<name>`. */
 async function tensorsOf(variables: Variables, best: Best | undefined): Promise<Map<string, TensorData>> {
   const tensors = new Map<string, TensorData>();
@@ -64,7 +72,7 @@ async function tensorsOf(variables: Variables, best: Best | undefined): Promise<
 /**
  * Writes a checkpoint that is whole under its name: trainer.safetensors (variables as they lie in memory), trainer.json
  * (state, and the fingerprint of what is trained how), and what `writeModel` adds. Gives the folder.
- * @throws BadInput when it cannot be written; earlier checkpoints stay as they are.
+ * @throws BadInput when it cannot be written, for want of room say; earlier checkpoints stay as they are.
  */
 export async function writeCheckpoint(
   parent: string,
@@ -74,21 +82,41 @@ export async function writeCheckpoint(
   writeModel?: (folder: string) => Promise<void>,
 ): Promise<string> {
   const folder = newTimestampFolder(parent);
-  await writeFolderAtomic(folder, async (temporary) => {
+  const fill = async (temporary: string): Promise<void> => {
     await writeSafetensors(join(temporary, tensorsFile), await tensorsOf(variables, best));
     await writeModel?.(temporary);
     const chosen = best === undefined ? null : { step: best.step, task: best.task };
     await writeJson(join(temporary, stateFile), { ...state, best: chosen, fingerprint });
-  });
+  };
+  await withRoom(`the checkpoint ${folder}`, () => writeFolderAtomic(folder, fill));
   return folder;
+}
+
+/** Whether a checkpoint holds the parameters that are the best so far, as they stood when they were validated. */
+function isOf({ step, task }: Pick<Best, 'step' | 'task'>, folder: string): boolean {
+  const own = readJsonObject(join(folder, stateFile)) as unknown as TrainState;
+  return own.step === step && own.best?.step === step && own.best.task === task;
+}
+
+/**
+ * Removes a run's older checkpoints: the newest `keep` stay, and the one with the best parameters. Full models stay. Call it
+ * when the new one is whole; what a kill leaves of a removal is hidden and goes with the next start.
+ */
+export async function pruneCheckpoints(parent: string, keep: number, best: Best | undefined): Promise<void> {
+  const older = checkpointsIn(parent).slice(0, -keep);
+  const chosen = best && [...older].reverse().find((folder) => isOf(best, folder));
+  for (const folder of older) if (folder !== chosen) await removeFolderAtomic(folder);
 }
 
 /** The newest checkpoint in a folder. */
 export function latestCheckpoint(parent: string): string | undefined {
-  const newest = timestampsIn(parent)
-    .filter((name) => existsSync(join(parent, name, stateFile)))
-    .at(-1);
-  return newest === undefined ? undefined : join(parent, newest);
+  return checkpointsIn(parent).at(-1);
+}
+
+/** Optimizer steps behind the newest checkpoint in a folder; 0 where there is none. */
+export function stepsDone(parent: string): number {
+  const newest = latestCheckpoint(parent);
+  return newest === undefined ? 0 : Number(readJsonObject(join(newest, stateFile))['step']);
 }
 
 /**

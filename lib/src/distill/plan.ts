@@ -1,6 +1,7 @@
 import type { Training } from '../schema/generated/experiment.js';
 import type { AdamWOptions } from './adamw.js';
 import { constantly, type RateSchedule, type Schedule } from './curriculum.js';
+import type { FeatureLoss, TargetWeights, TaskLoss } from './losses.js';
 
 /** A stretch of a run with its own loss weights; the optimizer's moments start anew with it. */
 export interface Stage {
@@ -13,6 +14,15 @@ export interface Stage {
   readonly taskWeight: Schedule;
 }
 
+/** What is minimised, as plain data. */
+export interface Losses {
+  readonly feature: FeatureLoss;
+  readonly task: TaskLoss;
+  readonly targetWeights: TargetWeights;
+  /** What EF's contradiction with EDV and ESV counts beside the task loss of a labelled study; 0: nothing. */
+  readonly consistency: number;
+}
+
 /** Everything that decides how a run trains, as plain data. */
 export interface TrainPlan {
   readonly seed: number;
@@ -21,6 +31,7 @@ export interface TrainPlan {
   /** Micro-batches of an optimizer step. */
   readonly accumulate: number;
   readonly stages: readonly Stage[];
+  readonly losses: Losses;
   readonly rate: RateSchedule;
   readonly optimizer: AdamWOptions;
   /** Largest global norm of the gradient; null: not clipped. */
@@ -44,6 +55,11 @@ export function stageAt(plan: TrainPlan, step: number): { stage: Stage; stageSte
     stageStep -= stage.steps;
   }
   throw new RangeError(`the run has no step ${step}`);
+}
+
+function lossesOf({ feature_loss, task_loss, target_weights, consistency_weight }: Training): Losses {
+  const { EDV, ESV, EF } = target_weights;
+  return { feature: feature_loss, task: task_loss, targetWeights: [EDV, ESV, EF], consistency: consistency_weight };
 }
 
 /**
@@ -71,6 +87,7 @@ export function planOf(training: Training, seed: number): TrainPlan {
     batch: training.batch_size,
     accumulate: training.accumulation_steps,
     stages: [features, task].filter((stage) => stage.steps > 0),
+    losses: lossesOf(training),
     rate: { peak: training.learning_rate, final: 0, warmupSteps: training.warmup_steps },
     optimizer: { betas: [0.9, 0.999], eps: 1e-8, weight_decay: training.weight_decay },
     max_grad_norm: clip_norm > 0 ? clip_norm : null,

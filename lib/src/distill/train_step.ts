@@ -3,9 +3,23 @@ import { compile } from '../engine/compile.js';
 import { dropoutKey } from '../nn/dropout.js';
 import { adaptiveAvgPool2d } from '../ops/adaptive_avg_pool2d.js';
 import { clipByNorm, flatten, type AdamW, type AdamWScalars } from './adamw.js';
-import { featureLoss, taskLoss, weightedSum } from './losses.js';
+import { consistencyLoss } from './consistency.js';
+import { featureLoss, taskLoss, weightedSum, type FeatureLoss, type TargetWeights, type TaskLoss } from './losses.js';
 import { batchOf, batchTensors, type MicroBatch } from './micro_batch.js';
 import type { Bridge, Student } from './student.js';
+import type { Standardisation } from './targets.js';
+
+/** What is minimised. */
+export interface Objective {
+  readonly feature: FeatureLoss;
+  readonly task: TaskLoss;
+  readonly targetWeights: TargetWeights;
+  /** Adds so many times the contradiction of EF with EDV and ESV to the task loss; null: nothing. */
+  readonly consistency: { readonly weight: number; readonly standardisation: Standardisation } | null;
+}
+
+/** Mean squared errors, all targets alike. */
+export const squaredErrors: Objective = { feature: 'mse', task: 'mse', targetWeights: [1, 1, 1], consistency: null };
 
 /** Losses of each study before weighting, `[B]`: the task's and, where there are bridges, the mean over them. */
 export interface MicroBatchLosses {
@@ -18,22 +32,37 @@ function bridgesLoss(
   bridges: readonly Bridge[],
   features: Readonly<Record<string, tf.Tensor4D>>,
   teacher: readonly tf.Tensor4D[],
+  kind: FeatureLoss,
 ): tf.Tensor1D {
   const losses = bridges.map((bridge, i) => {
     const map = features[bridge.feature];
     if (map === undefined) throw new Error(`the student has no feature ${bridge.feature}`);
     const pooled = adaptiveAvgPool2d(map, [bridge.grid, bridge.grid]);
-    return featureLoss(bridge.project(pooled), teacher[i] as tf.Tensor4D);
+    return featureLoss(bridge.project(pooled), teacher[i] as tf.Tensor4D, kind);
   });
   return tf.mul(tf.addN(losses), 1 / bridges.length);
 }
 
+/** Task loss of each study with the contradiction among its predictions, `[B]`. */
+function supervisedLoss(predicted: tf.Tensor2D, target: tf.Tensor2D, objective: Objective): tf.Tensor1D {
+  const { task, targetWeights, consistency } = objective;
+  const loss = taskLoss(predicted, target, task, targetWeights);
+  if (consistency === null) return loss;
+  return tf.add(loss, tf.mul(consistencyLoss(predicted, consistency.standardisation), consistency.weight));
+}
+
 /** The losses of a micro-batch; the caller owns them. */
-export function microBatchLosses(student: Student, bridges: readonly Bridge[], batch: MicroBatch): MicroBatchLosses {
+export function microBatchLosses(
+  student: Student,
+  bridges: readonly Bridge[],
+  batch: MicroBatch,
+  objective: Objective = squaredErrors,
+): MicroBatchLosses {
   return tf.tidy(() => {
     const output = student.forward({ ED: batch.ED, ES: batch.ES }, dropoutKey(batch.seed));
-    const task = taskLoss(output.targets, batch.targets);
-    const feature = bridges.length > 0 ? bridgesLoss(bridges, output.features, batch.teacher) : undefined;
+    const task = supervisedLoss(output.targets, batch.targets, objective);
+    const feature =
+      bridges.length > 0 ? bridgesLoss(bridges, output.features, batch.teacher, objective.feature) : undefined;
     return { task, feature };
   });
 }
@@ -47,11 +76,12 @@ export function microBatchGradient(
   bridges: readonly Bridge[],
   variables: readonly tf.Variable[],
   batch: MicroBatch,
+  objective: Objective = squaredErrors,
 ): MicroBatchLosses & { readonly gradient: tf.Tensor1D } {
   return tf.tidy(() => {
     const losses = new Map<'task' | 'feature', tf.Tensor1D>();
     const { value, grads } = tf.variableGrads(() => {
-      const { task, feature } = microBatchLosses(student, bridges, batch);
+      const { task, feature } = microBatchLosses(student, bridges, batch, objective);
       losses.set('task', tf.keep(task));
       const taskPart = weightedSum(task, batch.taskWeights);
       if (feature === undefined) return taskPart;
@@ -89,17 +119,19 @@ export interface TrainStepOptions {
   readonly optimizer: AdamW;
   /** Largest norm of the group's gradient; null leaves it alone. */
   readonly max_grad_norm: number | null;
+  /** By default {@link squaredErrors}. */
+  readonly objective?: Objective;
 }
 
 /** The training step of a student; it owns the sum of gradients and its compiled functions. */
 export function createTrainStep(options: TrainStepOptions): TrainStep {
-  const { student, bridges, variables, optimizer, max_grad_norm } = options;
+  const { student, bridges, variables, optimizer, max_grad_norm, objective } = options;
   const P = optimizer.moments.m.size;
   const sum = tf.tidy(() => tf.variable(tf.zeros([P]), false)) as tf.Variable<tf.Rank.R1>;
 
   const accumulate = compile(
     (...inputs: tf.Tensor[]): tf.Tensor[] => {
-      const { task, feature, gradient } = microBatchGradient(student, bridges, variables, batchOf(inputs));
+      const { task, feature, gradient } = microBatchGradient(student, bridges, variables, batchOf(inputs), objective);
       sum.assign(tf.add(sum, gradient));
       return feature === undefined ? [task] : [task, feature];
     },

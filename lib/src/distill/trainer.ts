@@ -3,7 +3,14 @@ import { removeUnfinished } from '../files/atomic_folder.js';
 import { yieldToEvents } from '../host/abort.js';
 import { BadInput } from '../host/errors.js';
 import { createAdamW, type AdamW } from './adamw.js';
-import { latestCheckpoint, restoreCheckpoint, writeCheckpoint, type Best, type TrainState } from './checkpoint.js';
+import {
+  latestCheckpoint,
+  pruneCheckpoints,
+  restoreCheckpoint,
+  writeCheckpoint,
+  type Best,
+  type TrainState,
+} from './checkpoint.js';
 import { labelsOf, type TrainData } from './data.js';
 import type { StepRecord, TrainEvent, ValidationRecord } from './events.js';
 import { stageAt, totalSteps, type TrainPlan } from './plan.js';
@@ -11,7 +18,7 @@ import { createPredictor, predictionErrors, predictTargets, type Predictor } fro
 import { poolsOf, runStep, type StepContext } from './run_step.js';
 import type { Bridge, Student } from './student.js';
 import type { Standardisation } from './targets.js';
-import { createTrainStep } from './train_step.js';
+import { createTrainStep, type Objective } from './train_step.js';
 import { assignValues, trainedVariables, valuesOf, type Variables } from './variables.js';
 
 export interface TrainOptions {
@@ -29,6 +36,8 @@ export interface TrainOptions {
     readonly folder: string;
     /** Goes on from the newest one there, if there is one. */
     readonly resume: boolean;
+    /** So many of the newest stay, and the one with the best parameters; absent: all. */
+    readonly keep?: number;
     /** Adds the model's own files (adapter, regressor) to a checkpoint. */
     readonly writeModel?: (folder: string) => Promise<void>;
   };
@@ -141,6 +150,7 @@ async function save({ options, stored, fingerprint }: Run, reached: Reached): Pr
   const { step, history, validations, best } = reached;
   const state: TrainState = { step, history, validations, best };
   const folder = await writeCheckpoint(checkpoints.folder, stored, state, fingerprint, checkpoints.writeModel);
+  if (checkpoints.keep !== undefined) await pruneCheckpoints(checkpoints.folder, checkpoints.keep, best);
   reached.saved = { step, folder };
   onEvent?.({ kind: 'checkpoint', step, folder });
 }
@@ -168,6 +178,11 @@ async function advance(run: Run, reached: Reached): Promise<void> {
   onEvent?.({ kind: 'step', record, totalSteps: total });
   if (isDue(reached.step, plan.validateEvery, total)) await validateAndKeep(run, reached);
   if (isDue(reached.step, plan.checkpointEvery, total)) await save(run, reached);
+}
+
+function objectiveOf({ plan, standardisation }: TrainOptions): Objective {
+  const { consistency: weight, ...losses } = plan.losses;
+  return { ...losses, consistency: weight > 0 ? { weight, standardisation } : null };
 }
 
 async function runSteps(run: Run): Promise<TrainResult> {
@@ -205,6 +220,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     variables: trained,
     optimizer,
     max_grad_norm: plan.max_grad_norm,
+    objective: objectiveOf(options),
   });
   const predictor = createPredictor(student);
   const withTeacher = bridges.length > 0;

@@ -13,8 +13,11 @@ const explained: Readonly<Record<string, string>> = {
   ENOENT: 'no such folder',
   ENOTDIR: 'a path through something that is not a folder',
   EISDIR: 'a folder',
+  ENAMETOOLONG: 'a name that is too long',
+  ELOOP: 'links that lead nowhere',
   ENOSPC: 'a full disk',
   EDQUOT: 'an exhausted quota',
+  EFBIG: 'a limit of file sizes',
 };
 
 /** The error of a file system call on `path` as {@link BadInput} where a person can mend it, else itself. */

@@ -23,7 +23,14 @@ export async function writeFolderAtomic(path: string, fill: (folder: string) => 
   }
 }
 
-/** Removes what {@link writeFolderAtomic} left behind in a folder when its process was killed. */
+/** Removes a folder so that under its name it is there as a whole or not at all. */
+export async function removeFolderAtomic(path: string): Promise<void> {
+  const hidden = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
+  await rename(path, hidden);
+  await rm(hidden, { recursive: true, force: true });
+}
+
+/** Removes what {@link writeFolderAtomic} or {@link removeFolderAtomic} left behind in a folder when its process was killed. */
 export async function removeUnfinished(parent: string): Promise<void> {
   const names = await readdir(parent).catch(() => []);
   for (const name of names) {

@@ -4,3 +4,25 @@ export interface GreyImage {
   readonly width: number;
   readonly data: Uint8Array;
 }
+
+/** An 8-bit colour image as its red, green and blue planes, which are of one size. */
+export interface ColourImage {
+  readonly planes: readonly [GreyImage, GreyImage, GreyImage];
+}
+
+export type Image = GreyImage | ColourImage;
+
+/** A colour image from its values as files hold them: red, green and blue of one pixel after the other. */
+export function colourImage(height: number, width: number, data: Uint8Array): ColourImage {
+  const plane = (channel: number): GreyImage => {
+    const values = new Uint8Array(height * width);
+    for (let i = 0; i < values.length; i++) values[i] = data[3 * i + channel] as number;
+    return { height, width, data: values };
+  };
+  return { planes: [plane(0), plane(1), plane(2)] };
+}
+
+/** The planes of an image: one of grey, three of colour. */
+export function planesOf(image: Image): readonly GreyImage[] {
+  return 'planes' in image ? image.planes : [image];
+}

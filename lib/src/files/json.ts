@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { BadInput, messageOf } from '../host/errors.js';
+import { printable } from '../host/text.js';
 import { fileError, writeFileAtomic } from './atomic.js';
 
 /** A JSON object whose fields are still to be checked. */
@@ -20,7 +21,7 @@ export function readJson(path: string): unknown {
   try {
     return JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
-    throw new BadInput({ where: path, expected: 'JSON', got: messageOf(error) }, { cause: error });
+    throw new BadInput({ where: path, expected: 'JSON', got: printable(messageOf(error), 120) }, { cause: error });
   }
 }
 

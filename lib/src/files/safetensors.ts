@@ -1,9 +1,10 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { BadInput } from '../host/errors.js';
+import { printable } from '../host/text.js';
 import { fileError, writeFileAtomic } from './atomic.js';
 import { isJsonObject, readJsonObject } from './json.js';
-import { dtypeBytes, parseHeader, type Header, type TensorEntry } from './safetensors_header.js';
+import { dtypeBytes, entryOf, parseHeader, type Header, type TensorEntry } from './safetensors_header.js';
 import { toFloat32 } from './safetensors_values.js';
 
 /** The tensors of a checkpoint by name, read one at a time (a TensorSource of tree/params that holds files open). */
@@ -23,6 +24,8 @@ export interface OpenTensorSource {
 
 const largestHeader = 100_000_000;
 const largestRead = 2 ** 30;
+/** The name of a file in the same folder. */
+const fileName = /^(?!\.{1,2}$)[^/\\\0]{1,255}$/;
 
 /**
  * One safetensors file: its header is read and checked as a whole when it is opened, its tensors one at a time.
@@ -76,7 +79,7 @@ export class SafetensorsFile implements OpenTensorSource {
   private entry(name: string): TensorEntry {
     const entry = this.header.entries.get(name);
     if (entry === undefined) {
-      throw new BadInput({ where: this.where, expected: `an entry ${name}`, got: 'none of that name' });
+      throw new BadInput({ where: this.where, expected: `an entry ${printable(name, 200)}`, got: 'none of that name' });
     }
     return entry;
   }
@@ -118,13 +121,13 @@ export class SafetensorsFile implements OpenTensorSource {
 export function readWeightMap(where: string): ReadonlyMap<string, string> {
   const { weight_map: map } = readJsonObject(where);
   if (!isJsonObject(map)) {
-    throw new BadInput({ where, expected: 'an object weight_map', got: JSON.stringify(map) ?? 'none' });
+    throw new BadInput({ where, expected: 'an object weight_map', got: printable(JSON.stringify(map) ?? 'none') });
   }
   const files = new Map<string, string>();
   for (const [name, file] of Object.entries(map)) {
-    if (typeof file !== 'string' || file !== basename(file) || !file.endsWith('.safetensors')) {
-      const expected = 'the name of a file beside it';
-      throw new BadInput({ where: `${where}, entry ${name}`, expected, got: JSON.stringify(file) });
+    if (typeof file !== 'string' || !fileName.test(file)) {
+      const got = printable(JSON.stringify(file));
+      throw new BadInput({ where: entryOf(where, name), expected: 'the name of a file beside it', got });
     }
     files.set(name, file);
   }
@@ -143,7 +146,7 @@ class ShardedSafetensors implements OpenTensorSource {
   private holder(name: string): SafetensorsFile {
     const file = this.fileOf.get(name);
     if (file === undefined) {
-      throw new BadInput({ where: this.where, expected: `an entry ${name}`, got: 'none of that name' });
+      throw new BadInput({ where: this.where, expected: `an entry ${printable(name, 200)}`, got: 'none of that name' });
     }
     const shard = this.shards.get(file) ?? new SafetensorsFile(join(dirname(this.where), file));
     this.shards.set(file, shard);
@@ -204,39 +207,48 @@ export interface TensorData {
   readonly data: Uint8Array;
 }
 
+/** A tensor whose values are made when their turn to be written comes, so that not all have to be in memory at once. */
+export interface StreamedTensor {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  make(): Uint8Array;
+}
+
+type Writable = TensorData | StreamedTensor;
+
 /** float32 values as a tensor to be written. */
 export function float32Data(values: Float32Array, shape: readonly number[]): TensorData {
   return { dtype: 'F32', shape, data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
 }
 
-function checkData(name: string, { dtype, shape, data }: TensorData): void {
-  const bytes = shape.reduce((product, n) => product * n, dtypeBytes.get(dtype) ?? NaN);
-  if (data.byteLength !== bytes) {
-    throw new Error(`${name}: ${dtype} [${shape.join(', ')}] takes ${bytes} bytes, got ${data.byteLength}`);
-  }
+function sizeOf({ dtype, shape }: Writable): number {
+  return shape.reduce((product, n) => product * n, dtypeBytes.get(dtype) ?? NaN);
+}
+
+function valuesOf(name: string, tensor: Writable): Uint8Array {
+  const values = 'make' in tensor ? tensor.make() : tensor.data;
+  if (values.byteLength === sizeOf(tensor)) return values;
+  const size = `${tensor.dtype} [${tensor.shape.join(', ')}] takes ${sizeOf(tensor)} bytes`;
+  throw new Error(`${name}: ${size}, got ${values.byteLength}`);
 }
 
 /** The file in pieces; names sorted by code unit, so that equal tensors give equal bytes. */
-function* pieces(tensors: ReadonlyMap<string, TensorData>, metadata: Readonly<Record<string, string>>) {
+function* pieces(tensors: ReadonlyMap<string, Writable>, metadata: Readonly<Record<string, string>>) {
   const names = [...tensors.keys()].sort();
   const header: Record<string, unknown> = {};
   if (Object.keys(metadata).length > 0) header['__metadata__'] = Object.fromEntries(Object.entries(metadata).sort());
   let offset = 0;
   for (const name of names) {
-    const tensor = tensors.get(name) as TensorData;
-    checkData(name, tensor);
-    header[name] = {
-      dtype: tensor.dtype,
-      shape: tensor.shape,
-      data_offsets: [offset, (offset += tensor.data.byteLength)],
-    };
+    const tensor = tensors.get(name) as Writable;
+    const { dtype, shape } = tensor;
+    header[name] = { dtype, shape, data_offsets: [offset, (offset += sizeOf(tensor))] };
   }
   const json = Buffer.from(JSON.stringify(header));
   const padded = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
   padded.writeBigUInt64LE(BigInt(padded.length - 8));
   json.copy(padded, 8);
   yield padded as Uint8Array;
-  for (const name of names) yield (tensors.get(name) as TensorData).data;
+  for (const name of names) yield valuesOf(name, tensors.get(name) as Writable);
 }
 
 /**
@@ -245,7 +257,7 @@ function* pieces(tensors: ReadonlyMap<string, TensorData>, metadata: Readonly<Re
  */
 export async function writeSafetensors(
   path: string,
-  tensors: ReadonlyMap<string, TensorData>,
+  tensors: ReadonlyMap<string, Writable>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await writeFileAtomic(path, pieces(tensors, metadata));

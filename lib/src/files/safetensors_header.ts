@@ -1,4 +1,5 @@
 import { BadInput, messageOf } from '../host/errors.js';
+import { printable } from '../host/text.js';
 import { isJsonObject, type JsonObject } from './json.js';
 
 /** Bytes of one value by the name of its type in the file. */
@@ -27,6 +28,16 @@ export interface Header {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** A value of a header as a message shows it. */
+function shown(value: unknown): string {
+  return printable(JSON.stringify(value) ?? 'nothing');
+}
+
+/** The place of an entry in a message. */
+export function entryOf(where: string, name: string): string {
+  return `${where}, entry ${printable(name, 200)}`;
+}
+
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
@@ -37,7 +48,7 @@ function isCountList(value: unknown): value is number[] {
 
 function parseEntry(where: string, value: unknown, data: { begin: number; end: number }): TensorEntry {
   const fail = (expected: string, got: unknown): never => {
-    throw new BadInput({ where, expected, got: JSON.stringify(got) ?? 'nothing', fix: 'the file is damaged' });
+    throw new BadInput({ where, expected, got: shown(got), fix: 'the file is damaged' });
   };
   if (!isJsonObject(value)) return fail('an object with dtype, shape and data_offsets', value);
   const { dtype, shape, data_offsets: offsets } = value;
@@ -59,7 +70,7 @@ function parseMetadata(where: string, value: unknown): Readonly<Record<string, s
   if (isJsonObject(value) && Object.values(value).every((text) => typeof text === 'string')) {
     return value as Record<string, string>;
   }
-  throw new BadInput({ where: `${where}, __metadata__`, expected: 'an object of texts', got: JSON.stringify(value) });
+  throw new BadInput({ where: `${where}, __metadata__`, expected: 'an object of texts', got: shown(value) });
 }
 
 /** The tensors have to fill the data without gap or overlap, as the format demands. */
@@ -69,7 +80,7 @@ function checkCoverage(where: string, entries: ReadonlyMap<string, TensorEntry>,
   for (const [name, entry] of ordered) {
     if (entry.begin !== reached) {
       const got = `${entry.begin < reached ? 'an overlap with' : 'a gap before'} the data at byte ${entry.begin}`;
-      throw new BadInput({ where: `${where}, entry ${name}`, expected: `data from byte ${reached}`, got });
+      throw new BadInput({ where: entryOf(where, name), expected: `data from byte ${reached}`, got });
     }
     reached += entry.bytes;
   }
@@ -84,13 +95,16 @@ export function parseHeader(where: string, text: string, dataBegin: number, file
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new BadInput({ where, expected: 'a safetensors header in JSON', got: messageOf(error) }, { cause: error });
+    throw new BadInput(
+      { where, expected: 'a safetensors header in JSON', got: printable(messageOf(error), 120) },
+      { cause: error },
+    );
   }
   if (!isJsonObject(json)) throw new BadInput({ where, expected: 'a safetensors header', got: 'JSON of another kind' });
   const { __metadata__: metadata, ...tensors }: JsonObject = json;
   const data = { begin: dataBegin, end: fileSize };
   const entries = new Map(
-    Object.entries(tensors).map(([name, value]) => [name, parseEntry(`${where}, entry ${name}`, value, data)]),
+    Object.entries(tensors).map(([name, value]) => [name, parseEntry(entryOf(where, name), value, data)]),
   );
   checkCoverage(where, entries, dataBegin, fileSize);
   return { entries, metadata: parseMetadata(where, metadata) };

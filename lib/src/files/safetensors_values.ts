@@ -8,9 +8,12 @@ function fromHalf(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
+let halfValues: Float32Array | undefined;
+
 function decodeHalf(stored: Uint16Array): Float32Array {
+  const table = (halfValues ??= Float32Array.from({ length: 0x10000 }, (_, bits) => fromHalf(bits)));
   const values = new Float32Array(stored.length);
-  for (let i = 0; i < stored.length; i++) values[i] = fromHalf(stored[i] as number);
+  for (let i = 0; i < stored.length; i++) values[i] = table[stored[i] as number] as number;
   return values;
 }
 

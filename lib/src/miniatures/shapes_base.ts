@@ -30,7 +30,7 @@ const SIZE = 112;
 const ELLIPSE_WEIGHT = 5;
 const CELLS_WEIGHT = 5;
 
-/** x `[B, C]` with mean 0 and variance 1 over the batch: what all images have in common is ten times what differs. */
+/** x `[B, C]` with mean 0 and variance 1 over the batch, since what images have in common is ten times what differs. */
 function standardised(x: tf.Tensor): tf.Tensor {
   const { mean, variance } = tf.moments(x, 0, true);
   return tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, 1e-5)));

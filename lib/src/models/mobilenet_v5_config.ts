@@ -2,6 +2,7 @@ import { isJsonObject, type JsonObject } from '../files/json.js';
 import { activationNames } from '../nn/activation.js';
 import { BadInput } from '../host/errors.js';
 import { ConfigFields } from './config_fields.js';
+import { blockStrings } from './mobilenet_v5_block_args.js';
 
 /** The arguments of timm's MobileNetV5 (timm/models/mobilenetv5.py), under their names there. */
 export interface MobileNetV5Config {
@@ -80,14 +81,26 @@ function resolution(fields: ConfigFields): readonly [number, number] {
   });
 }
 
+/** What timm is given: from a configuration of transformers' wrapper the architecture and `model_args` alone. */
+function timmFields(outer: ConfigFields): ConfigFields {
+  const args = outer.object('model_args');
+  if (!/^(gemma3n_vision|timm_wrapper)$/.test(String(outer.value('model_type'))))
+    return args?.over(outer.json) ?? outer;
+  return new ConfigFields({ architecture: outer.value('architecture'), ...args?.json }, args?.where ?? outer.where);
+}
+
 /** The fields of the model itself with those of its registered architecture below them. */
 function modelFields(json: JsonObject, where: string): ConfigFields {
   const nested = json['vision_config'];
   const outer = new ConfigFields(isJsonObject(nested) ? nested : json, where);
-  const own = outer.object('model_args')?.over(outer.json) ?? outer;
+  const own = timmFields(outer);
   const name = own.value('architecture');
   if (own.has('arch_def')) return own;
   const known = typeof name === 'string' ? architectures[name.replace(/\..*/, '')] : undefined;
+  if (own.has('block_args')) {
+    const arch_def = blockStrings(own.value('block_args'), `${own.where}, block_args`);
+    return new ConfigFields({ ...own.json, arch_def }, own.where).over(known ?? {});
+  }
   if (known !== undefined) return own.over(known);
   throw new BadInput({
     where: `${where}, field architecture`,
@@ -98,7 +111,8 @@ function modelFields(json: JsonObject, where: string): ConfigFields {
 
 /**
  * A configuration from a parsed JSON: a registered architecture with `model_args` (transformers' Gemma3nVisionConfig, also
- * as `vision_config`), or `arch_def` strings with timm's arguments beside them; absent fields take timm's defaults.
+ * as `vision_config`), or `arch_def` strings or `block_args` with timm's arguments beside them; absent fields take timm's
+ * defaults.
  * @throws BadInput naming the wrong field.
  */
 export function mobilenetV5Config(json: JsonObject, where = 'config.json'): MobileNetV5Config {

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { padSpatial, symmetricPadding } from '../ops/pad.js';
-import { isTrainable, type Leaf } from '../tree/leaf.js';
-import { dropout } from './dropout.js';
+import { dense, isTrainable, type Leaf } from '../tree/leaf.js';
 import { linear, vector, type LinearOptions } from './linear.js';
+import { loraProduct } from './lora.js';
 
 /** TensorFlow's SAME (timm's Conv2dSame), PyTorch's padding by the kernel's half, or none. */
 export type Padding = 'same' | 'symmetric' | 'valid';
@@ -42,9 +42,13 @@ function convLeaf(
   { dropoutKey }: LinearOptions = {},
 ): tf.Tensor4D {
   if (weight.kind !== 'lora') return denseConv(x, weight.value as Kernel, stride, pad);
-  const low = denseConv(dropout(x, weight.dropout, dropoutKey), weight.A as Kernel, stride, pad);
-  const update = linear(low, { kind: 'dense', value: weight.B });
-  return tf.add(convLeaf(x, weight.base, stride, pad), tf.mul(update, weight.scale));
+  return loraProduct(
+    x,
+    weight,
+    dropoutKey,
+    (input) => convLeaf(input, weight.base, stride, pad),
+    (input) => linear(denseConv(input, weight.A as Kernel, stride, pad), dense(weight.B)),
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { isTrainable, type Leaf } from '../tree/leaf.js';
-import { dropout, type DropoutKey } from './dropout.js';
+import type { DropoutKey } from './dropout.js';
+import { loraProduct } from './lora.js';
 
 /** What a layer takes besides its input and weight. */
 export interface LinearOptions {
@@ -28,12 +29,14 @@ export function matMulLeaf(x: tf.Tensor2D, leaf: Leaf, dropoutKey?: DropoutKey):
       const weight = leaf.value as tf.Tensor2D;
       return isTrainable(weight) ? tf.matMul(x, weight, false, true) : frozenMatMul(x, () => weight);
     }
-    case 'lora': {
-      const dropped = dropout(x, leaf.dropout, dropoutKey);
-      const low = tf.matMul(dropped, leaf.A as tf.Tensor2D, false, true);
-      const update = tf.matMul(low, leaf.B as tf.Tensor2D, false, true);
-      return tf.add(matMulLeaf(x, leaf.base), tf.mul(update, leaf.scale));
-    }
+    case 'lora':
+      return loraProduct(
+        x,
+        leaf,
+        dropoutKey,
+        (input) => matMulLeaf(input, leaf.base),
+        (input) => tf.matMul(tf.matMul(input, leaf.A as tf.Tensor2D, false, true), leaf.B as tf.Tensor2D, false, true),
+      );
   }
 }
 

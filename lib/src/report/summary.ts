@@ -39,7 +39,17 @@ function data({ body }: ConduitReport): string[] {
     line('data', `${body.dataset.name}: ${splits.join(', ')}${left}`),
     line('bridges', bridges.join(', ')),
     line('precision', `${body.precision.chosen} on ${body.device} (${body.precision.reason})`),
+    ...probe(body),
   ];
+}
+
+/** VAL errors of the teacher's probe beside those of the mean. */
+function probe({ probe }: ConduitReport['body']): string[] {
+  if (probe === undefined || probe.mae.length === 0) return [];
+  const errors = probe.mae.map(
+    ({ target, unit, probe: own, mean }) => `${target} ${formatNumber(own, 1)} ${unit} (mean ${formatNumber(mean, 1)})`,
+  );
+  return [line('teacher probe', `MAE on VAL: ${errors.join(', ')}`)];
 }
 
 function training(body: ActiveBody): string[] {

@@ -1,12 +1,20 @@
 import type { Initializer, Shape } from './spec.js';
 import { sizeOf } from './spec.js';
-import { Random } from './random.js';
+import { Random, type Key } from './random.js';
 
 /** (fan_in, fan_out) of a weight in the checkpoint's layout `[out, in, …kernel]`, as torch.nn.init computes them. */
 function fans(shape: Shape): { fanIn: number; fanOut: number } {
   const [out = 1, inputs = 1, ...kernel] = shape;
   const area = sizeOf(kernel);
   return { fanIn: inputs * area, fanOut: out * area };
+}
+
+/** Values drawn one after the other. */
+function drawn(key: Key, shape: Shape, draw: (random: Random) => number): Float32Array {
+  const random = new Random(key);
+  const values = new Float32Array(sizeOf(shape));
+  for (let i = 0; i < values.length; i++) values[i] = draw(random);
+  return values;
 }
 
 /** Every value the same (norm weights 1, biases 0, layer scale 1e-5). */
@@ -16,18 +24,14 @@ export function constant(value: number): Initializer {
 
 /** Normal with the given standard deviation. */
 export function normal(std: number): Initializer {
-  return (key, shape) => {
-    const random = new Random(key);
-    return Float32Array.from({ length: sizeOf(shape) }, () => std * random.normal());
-  };
+  return (key, shape) => drawn(key, shape, (random) => std * random.normal());
 }
 
 /** Uniform in ±limit(fans). */
 function uniform(limit: (f: { fanIn: number; fanOut: number }) => number): Initializer {
   return (key, shape) => {
-    const random = new Random(key);
     const bound = limit(fans(shape));
-    return Float32Array.from({ length: sizeOf(shape) }, () => bound * (2 * random.uniform() - 1));
+    return drawn(key, shape, (random) => bound * (2 * random.uniform() - 1));
   };
 }
 

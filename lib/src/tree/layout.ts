@@ -16,11 +16,14 @@ export function memoryShape(shape: Shape, layout: Layout): number[] {
   }
 }
 
-/** A checkpoint's values as the tensor in memory; the caller owns it. */
+/**
+ * A checkpoint's values as the tensor in memory; the caller owns it. Reshaping and transposing are operations, so that the
+ * engine takes the values over now; a tensor made of values alone keeps them until it is first used, beside its copy.
+ */
 export function toMemory(values: Float32Array, shape: Shape, layout: Layout): tf.Tensor {
-  if (layout === 'same' || layout === 'conv1x1') return tf.tensor(values, memoryShape(shape, layout));
   return tf.tidy(() => {
-    const stored = tf.tensor(values, [...shape] as [number, number, number, number]);
+    const stored = tf.tensor(values, [...shape]);
+    if (layout === 'same' || layout === 'conv1x1') return tf.reshape(stored, memoryShape(shape, layout));
     return tf.transpose(stored, layout === 'conv' ? [2, 3, 1, 0] : [2, 3, 0, 1]);
   });
 }

@@ -13,6 +13,7 @@ export interface DenseLeaf {
  * A low-rank update beside a frozen base of any kind: y = base(x) + scale · B(A(dropout(x))).
  * In memory A and B have the layout of a linear or convolution weight: linear and 1×1 `A [r, in]`, `B [out, r]`;
  * k×k convolution `A [kh, kw, in, r]`, `B [out, r]`. Hu et al. 2021, arXiv:2106.09685; peft/tuners/lora/layer.py.
+ * With a magnitude the updated weight of each output is stretched to that length (DoRA, Liu et al. 2024, arXiv:2402.09353).
  */
 export interface LoraLeaf {
   readonly kind: 'lora';
@@ -22,6 +23,8 @@ export interface LoraLeaf {
   /** alpha / r (or alpha / √r for rsLoRA). */
   readonly scale: number;
   readonly dropout: number;
+  /** DoRA's lengths, `[out]`. */
+  readonly magnitude?: tf.Tensor | undefined;
 }
 
 /** A parameter of a model in memory. */
@@ -43,5 +46,7 @@ export function isTrainable(value: tf.Tensor): value is tf.Variable {
 
 /** The tensors a leaf holds, the base's first. */
 export function tensorsOf(leaf: Leaf): tf.Tensor[] {
-  return leaf.kind === 'dense' ? [leaf.value] : [...tensorsOf(leaf.base), leaf.A, leaf.B];
+  if (leaf.kind === 'dense') return [leaf.value];
+  const { base, A, B, magnitude } = leaf;
+  return [...tensorsOf(base), A, B, ...(magnitude === undefined ? [] : [magnitude])];
 }

@@ -3,7 +3,7 @@ import { BadInput } from '../host/errors.js';
 import { dense, isLeaf, isTrainable, tensorsOf, type Leaf } from './leaf.js';
 import { toMemory } from './layout.js';
 import { fold, type Key } from './random.js';
-import { buildParams, flattenSpec, type Params, type ParamsOf, type Spec } from './spec.js';
+import { buildParams, flattenSpec, type Params, type ParamsOf, type Shape, type Spec } from './spec.js';
 
 /** Named tensors of a file, read one at a time (files/safetensors implements it). */
 export interface TensorSource {
@@ -11,9 +11,14 @@ export interface TensorSource {
   readonly where: string;
   names(): Iterable<string>;
   shapeOf(name: string): readonly number[];
+  /** The stored type, as safetensors names it. */
+  dtypeOf(name: string): string;
   /** The values as float32, whatever the stored type. */
   read(name: string): Float32Array;
 }
+
+/** Types that weights are stored in; counters and masks have others. */
+const weightTypes = ['F64', 'F32', 'F16', 'BF16', 'I8', 'U8'];
 
 /** The leaves of a tree by their dotted path. */
 export function flattenParams(params: Params): Map<string, Leaf> {
@@ -51,8 +56,18 @@ export function initialise<S extends Spec>(spec: S, key: Key): ParamsOf<S> {
   );
 }
 
+function checkEntry(source: TensorSource, name: string, shape: Shape): void {
+  const fail = (expected: string, got: string): never => {
+    throw new BadInput({ where: `${source.where}, entry ${name}`, expected, got });
+  };
+  const found = source.shapeOf(name);
+  if (found.join() !== shape.join()) fail(`shape [${shape.join(', ')}]`, `[${found.join(', ')}]`);
+  const dtype = source.dtypeOf(name);
+  if (!weightTypes.includes(dtype)) fail(`weights of type ${weightTypes.join(', ')}`, dtype);
+}
+
 /**
- * Checks that a file has every parameter of a spec in its shape; reads no values.
+ * Checks that a file has every parameter of a spec in its shape and a type of weights; reads no values.
  * @throws BadInput naming the missing or misshapen entry.
  */
 export function checkEntries(spec: Spec, source: TensorSource, rename: (path: string) => string): void {
@@ -62,21 +77,15 @@ export function checkEntries(spec: Spec, source: TensorSource, rename: (path: st
     if (!available.has(name)) {
       throw new BadInput({ where: source.where, expected: `an entry ${name}`, got: 'none of that name' });
     }
-    const found = source.shapeOf(name);
-    if (found.join() !== shape.join()) {
-      throw new BadInput({
-        where: `${source.where}, entry ${name}`,
-        expected: `shape [${shape.join(', ')}]`,
-        got: `[${found.join(', ')}]`,
-      });
-    }
+    checkEntry(source, name, shape);
   }
 }
 
 /**
- * Parameters from a file, frozen; `rename` maps a path of the spec to the name in the file. Every name and shape is
- * checked before anything is allocated. The caller owns the tensors.
- * @throws BadInput naming the missing or misshapen entry.
+ * Parameters from a file, frozen; `rename` maps a path of the spec to the name in the file. Every name, shape and type is
+ * checked before anything is allocated; then one entry after the other is read and handed to the engine. The caller owns
+ * the tensors.
+ * @throws BadInput naming the missing, misshapen or damaged entry.
  */
 export function load<S extends Spec>(
   spec: S,
@@ -84,20 +93,35 @@ export function load<S extends Spec>(
   rename: (path: string) => string = (path) => path,
 ): ParamsOf<S> {
   checkEntries(spec, source, rename);
-  return buildParams(spec, (path, { shape, layout }) => dense(toMemory(source.read(rename(path)), shape, layout)));
+  const loaded: tf.Tensor[] = [];
+  try {
+    return buildParams(spec, (path, { shape, layout }) => {
+      const tensor = toMemory(source.read(rename(path)), shape, layout);
+      loaded.push(tensor);
+      return dense(tensor);
+    });
+  } catch (error) {
+    tf.dispose(loaded);
+    throw error;
+  }
 }
 
-/** The same tree with the chosen dense leaves as variables named by their path; takes over the tensors it replaces. */
+/**
+ * The same tree with the chosen leaves as variables named by their path; takes over the tensors it replaces.
+ * @throws Error when one of them is not dense.
+ */
 export function trainable<P extends Params>(params: P, choose: (path: string) => boolean = () => true): P {
   return mapParams(params, (leaf, path) => {
-    if (leaf.kind !== 'dense' || isTrainable(leaf.value) || !choose(path)) return leaf;
+    if (!choose(path)) return leaf;
+    if (leaf.kind !== 'dense') throw new Error(`${path} is a ${leaf.kind} leaf, which cannot be trained in full`);
+    if (isTrainable(leaf.value)) return leaf;
     const variable = tf.variable(leaf.value, true);
     leaf.value.dispose();
     return dense(variable);
   });
 }
 
-/** The variables of a tree by path; a LoRA leaf gives `<path>.lora_A` and `<path>.lora_B`. */
+/** The variables of a tree by path; a LoRA leaf gives `<path>.lora_A`, `.lora_B` and, with DoRA, `.lora_magnitude_vector`. */
 export function trainableVariables(params: Params): Map<string, tf.Variable> {
   const found = new Map<string, tf.Variable>();
   for (const [path, leaf] of flattenParams(params)) {
@@ -107,6 +131,8 @@ export function trainableVariables(params: Params): Map<string, tf.Variable> {
     }
     if (isTrainable(leaf.A)) found.set(`${path}.lora_A`, leaf.A);
     if (isTrainable(leaf.B)) found.set(`${path}.lora_B`, leaf.B);
+    const { magnitude } = leaf;
+    if (magnitude !== undefined && isTrainable(magnitude)) found.set(`${path}.lora_magnitude_vector`, magnitude);
   }
   return found;
 }

@@ -19,10 +19,18 @@ export interface Comparison {
   readonly tensors: number;
 }
 
-interface Difference {
+/** How far one tensor is off, and by how much it may be. */
+export interface Difference {
   readonly worst: number;
   readonly tolerance: number;
   readonly where: string;
+}
+
+/** Values beside those expected, both in the order of `shape`. */
+export interface Values {
+  readonly values: ArrayLike<number>;
+  readonly expected: Float32Array;
+  readonly shape: readonly number[];
 }
 
 /** tf.tidy for work whose result is no tensor. */
@@ -55,23 +63,46 @@ function indexOf(flat: number, shape: readonly number[]): string {
   return `[${index.reverse().join(', ')}]`;
 }
 
-function difference(name: string, actual: tf.Tensor, file: OpenTensorSource): Difference {
+/** The largest |Δ| of a tensor, allowed to be `tolerance`. */
+export function difference(name: string, { values, expected, shape }: Values, tolerance: number): Difference {
+  let [worst, at] = [0, 0];
+  for (let i = 0; i < expected.length; i++) {
+    const delta = Math.abs((values[i] as number) - (expected[i] as number));
+    // Written so that NaN counts as the worst.
+    if (!(delta <= worst)) [worst, at] = [Number.isNaN(delta) ? Infinity : delta, i];
+  }
+  return { worst, tolerance, where: `${name} ${indexOf(at, shape)}` };
+}
+
+/** The share of values that are more than `equal` off, allowed to be `tolerance`. */
+export function shareBeyond(name: string, { values, expected }: Values, equal: number, tolerance: number): Difference {
+  let beyond = 0;
+  for (let i = 0; i < expected.length; i++) {
+    if (!(Math.abs((values[i] as number) - (expected[i] as number)) <= equal)) beyond += 1;
+  }
+  return { worst: beyond / expected.length, tolerance, where: `${name}, share of unequal values` };
+}
+
+function forwardDifference(name: string, actual: tf.Tensor, file: OpenTensorSource): Difference {
   const shape = file.shapeOf(name);
   if (actual.shape.join() !== shape.join()) {
     const where = `${name}: expected shape [${shape.join(', ')}], got [${actual.shape.join(', ')}]`;
     return { worst: Infinity, tolerance: forwardTolerance, where };
   }
   const expected = file.read(name);
-  const values = actual.dataSync();
-  let [worst, at, scale] = [0, 0, 1];
-  for (let i = 0; i < expected.length; i++) {
-    const wanted = expected[i] as number;
-    const delta = Math.abs((values[i] as number) - wanted);
-    if (Number.isFinite(wanted)) scale = Math.max(scale, Math.abs(wanted));
-    // Written so that NaN counts as the worst.
-    if (!(delta <= worst)) [worst, at] = [Number.isNaN(delta) ? Infinity : delta, i];
-  }
-  return { worst, tolerance: forwardTolerance * scale, where: `${name} ${indexOf(at, shape)}` };
+  const scale = expected.reduce(
+    (most, wanted) => (Number.isFinite(wanted) ? Math.max(most, Math.abs(wanted)) : most),
+    1,
+  );
+  return difference(name, { values: actual.dataSync(), expected, shape }, forwardTolerance * scale);
+}
+
+/** The comparison that the tensor nearest to (or farthest beyond) its tolerance decides. */
+export function comparisonOf(name: string, differences: readonly Difference[], tensors: number): Comparison {
+  const ratio = ({ worst, tolerance }: Difference): number => (worst === 0 ? 0 : worst / tolerance);
+  const [worst] = [...differences].sort((a, b) => ratio(b) - ratio(a));
+  if (worst === undefined) return failure(name, 'nothing to compare');
+  return { name, passed: worst.worst <= worst.tolerance, ...worst, tensors };
 }
 
 /** Compares tensors by name with those of a file, which are stored as the reference made them (maps NCHW). */
@@ -84,11 +115,9 @@ export function compare(
   const differences = expected.map((tensor): Difference => {
     const found = actual[tensor];
     if (found === undefined) return { worst: Infinity, tolerance: forwardTolerance, where: `${tensor}: not computed` };
-    return inScope(() => difference(tensor, toNchw(found), file));
+    return inScope(() => forwardDifference(tensor, toNchw(found), file));
   });
-  const [worst] = differences.sort((a, b) => b.worst / b.tolerance - a.worst / a.tolerance);
-  if (worst === undefined) return failure(name, 'nothing to compare');
-  return { name, passed: worst.worst <= worst.tolerance, ...worst, tensors: differences.length };
+  return comparisonOf(name, differences, differences.length);
 }
 
 /** A case that could not be compared, and why. */

@@ -1,10 +1,14 @@
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { readJsonObject, type JsonObject } from '../files/json.js';
+import { isJsonObject, readJsonObject, type JsonObject } from '../files/json.js';
 import { BadInput } from '../host/errors.js';
+import { keyLists } from './key_lists.js';
 
 /** Folders that golden cases of a kind stand in (goldens/README.md). */
 const kinds = ['siglip', 'mobilenetv5', 'preprocess', 'lora', 'quant', 'kd', 'gemma3n', 'full'];
+
+/** Kinds that share the folder of another. */
+const parents: Readonly<Record<string, string>> = { adaptive_avg_pool2d: 'preprocess', gemma3n_vision: 'gemma3n' };
 
 /** A folder of golden files of one kind. */
 export interface GoldenCase {
@@ -33,10 +37,15 @@ function kindsByContent(folder: string): string[] {
   if (has('preprocess.safetensors')) return [...pooling, 'preprocess'];
   if (pooling.length > 0) return pooling;
   if (has('kd.json')) return ['kd'];
+  const { known, unknown } = keyLists(folder);
+  if (known.length + unknown.length > 0) {
+    return [...(known.length > 0 ? ['full'] : []), ...(unknown.length > 0 ? ['other_keys'] : [])];
+  }
   if (has('adapter_config.json') && has('io.safetensors')) return ['lora'];
   const config = configOf(folder);
   const type = String(config['model_type']);
   if ('arch_def' in config || /^mobilenetv5/.test(String(config['architecture']))) return ['mobilenetv5'];
+  if (type === 'gemma3n' && isJsonObject(config['vision_config'])) return ['gemma3n_vision'];
   if (type.startsWith('gemma3n')) return ['gemma3n'];
   return type.startsWith('siglip') || 'patch_size' in config ? ['siglip'] : [];
 }
@@ -46,7 +55,7 @@ function kindByName(folder: string): string | undefined {
 }
 
 function caseOf(kind: string, folder: string): GoldenCase {
-  const parent = kind === 'adaptive_avg_pool2d' ? 'preprocess' : kind;
+  const parent = parents[kind] ?? kind;
   return { kind, folder, name: basename(folder) === parent ? parent : `${parent}/${basename(folder)}` };
 }
 

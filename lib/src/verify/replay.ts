@@ -2,28 +2,21 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import { isJsonObject, readJsonObject, type JsonObject } from '../files/json.js';
-import { openSafetensors, type OpenTensorSource } from '../files/safetensors.js';
-import { BadInput } from '../host/errors.js';
+import type { OpenTensorSource } from '../files/safetensors.js';
 import { loadCheckpoint } from '../models/checkpoint.js';
+import * as gemma3n from '../models/gemma3n_embed_vision.js';
 import * as mobilenet from '../models/mobilenet_v5.js';
 import { mobilenetV5Config } from '../models/mobilenet_v5_config.js';
 import * as siglip from '../models/siglip_vision.js';
 import { siglipVisionConfig } from '../models/siglip_vision_config.js';
 import { adaptiveAvgPool2d } from '../ops/adaptive_avg_pool2d.js';
 import { disposeParams } from '../tree/params.js';
-import { compare, failure, inScope, readNhwc, type Comparison } from './compare.js';
-
-/** Replays a case folder; `name` stands before the names of its files. */
-export type Replay = (folder: string, name: string) => Comparison[];
-
-function withFile<T>(path: string, work: (file: OpenTensorSource) => T): T {
-  const file = openSafetensors(path);
-  try {
-    return work(file);
-  } finally {
-    file.close();
-  }
-}
+import { attempt, withFile, type Replay } from './case_file.js';
+import { compare, inScope, readNhwc, type Comparison } from './compare.js';
+import { replayKeyLists } from './key_lists.js';
+import { replayPreprocess } from './preprocess.js';
+import { replayKd } from './replay_kd.js';
+import { replayLora } from './replay_lora.js';
 
 /** Runs a model on the input of a golden file and compares all its other tensors. */
 function compareForward(
@@ -36,16 +29,6 @@ function compareForward(
     const expected = [...file.names()].filter((tensor) => tensor !== input);
     return inScope(() => compare(name, file, expected, forward(readNhwc(file, input), expected)));
   });
-}
-
-/** A check of one file that turns damaged input into a failed comparison. */
-function attempt(name: string, work: () => Comparison): Comparison {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof BadInput) return failure(name, error.message);
-    throw error;
-  }
 }
 
 const replaySiglip: Replay = (folder, name) => {
@@ -94,6 +77,32 @@ const replayMobilenet: Replay = (folder, name) => {
   }
 };
 
+/** The tower's features under `vision.`, its output, and what the language model is given. */
+const replayGemma3nVision: Replay = (folder, name) => {
+  const path = join(folder, 'config.json');
+  const config = gemma3n.gemma3nVisionConfig(readJsonObject(path), path);
+  const params = loadCheckpoint(gemma3n.spec(config), folder, gemma3n.gemma3nVisionAnchor);
+  const file = `${name}/io.safetensors`;
+  try {
+    return [
+      attempt(file, () =>
+        compareForward(join(folder, 'io.safetensors'), file, 'pixel_values', (images, expected) => {
+          const features = expected.filter((tensor) => tensor.startsWith('vision.')).map((tensor) => tensor.slice(7));
+          const { vision, image_features } = gemma3n.forward(params, images, config, { features });
+          const named = Object.entries(vision).map(([feature, map]) => [`vision.${feature}`, map] as const);
+          return {
+            ...Object.fromEntries(named),
+            vision_last_hidden_state: vision['output'] as tf.Tensor4D,
+            image_features,
+          };
+        }),
+      ),
+    ];
+  } finally {
+    disposeParams(params);
+  }
+};
+
 const replayAdaptivePooling: Replay = (folder, name) => {
   const file = 'adaptive_avg_pool2d.safetensors';
   const pooled = (source: OpenTensorSource): Comparison => {
@@ -113,5 +122,13 @@ const replayAdaptivePooling: Replay = (folder, name) => {
 export const replays: Readonly<Record<string, Replay>> = {
   siglip: replaySiglip,
   mobilenetv5: replayMobilenet,
+  gemma3n_vision: replayGemma3nVision,
+  preprocess: replayPreprocess,
   adaptive_avg_pool2d: replayAdaptivePooling,
+  full: replayKeyLists,
+  lora: replayLora,
+  kd: replayKd,
 };
+
+/** Kinds whose replay needs every gradient. */
+export const trainingKinds: ReadonlySet<string> = new Set(['kd']);

@@ -1,7 +1,8 @@
 import { escapeHtml } from '../../host/escape.js';
 import type { ReservoirBody } from '../../schema/generated/reports.js';
 import { axis, figure, type Figure } from '../figure.js';
-import { palette } from '../look.js';
+import { font, palette } from '../look.js';
+import { measureText } from '../svg_geometry.js';
 
 /** How long each step of set-up took when it last worked, s. */
 export function setupFigure(
@@ -9,6 +10,7 @@ export function setupFigure(
   notes: readonly string[] = [],
 ): Figure {
   const shown = [...steps].reverse();
+  const widest = Math.max(0, ...shown.map(({ name }) => measureText(name, 12, font).width));
   return figure({
     name: 'setup',
     title: 'Set-up: time by step',
@@ -22,6 +24,6 @@ export function setupFigure(
       },
     ],
     layout: { xaxis: axis('seconds', { rangemode: 'tozero' }), yaxis: axis('', { ticks: '' }) },
-    ...{ height: 130 + 34 * shown.length, margin: { left: 110, right: 70 }, notes },
+    ...{ height: 130 + 34 * shown.length, margin: { left: Math.ceil(widest) + 30, right: 70 }, notes },
   });
 }

@@ -50,8 +50,8 @@ function runLines(runs: readonly TrainingRun[], pointsOf: (run: TrainingRun) => 
 
 const logged = {
   total: { title: 'Training loss', axisTitle: 'weighted sum of the losses' },
-  task: { title: 'Task loss in training', axisTitle: 'task loss (MSE of standardised targets)' },
-  feature: { title: 'Feature matching in training', axisTitle: 'feature loss (MSE)' },
+  task: { title: 'Task loss in training', axisTitle: 'task loss (standardised targets)' },
+  feature: { title: 'Feature matching in training', axisTitle: 'feature loss' },
   gradientNorm: { title: 'Gradient norm in training', axisTitle: 'gradient norm before clipping' },
 } as const;
 

@@ -59,6 +59,10 @@ export type Mean = number[];
  */
 export type StandardDeviation = number[];
 /**
+ * Number format of the teacher's pooled features in the cache: float16 takes half the disk and keeps three decimal digits.
+ */
+export type StoredFeatures = 'float32' | 'float16';
+/**
  * Width D of the layer that fuses the ED and ES features.
  */
 export type FusionWidth = number;
@@ -141,6 +145,21 @@ export type Schedule = 'constant' | 'linear' | 'cosine' | 'step';
 export type Start = number;
 export type End = number;
 /**
+ * How the maps of student and teacher are compared: mean squared error, 1 − cosine of the channels at every cell, or smooth L1 (quadratic up to a difference of 1).
+ */
+export type FeatureLoss = 'mse' | 'cosine' | 'smooth_l1';
+/**
+ * How predictions and labels are compared, both standardised: mean squared error, absolute error (l1), or Huber's (quadratic up to one standard deviation).
+ */
+export type TaskLoss = 'mse' | 'l1' | 'huber';
+export type EDV = number;
+export type ESV = number;
+export type EF = number;
+/**
+ * Weight, beside the task loss, of the squared contradiction between EF and (EDV − ESV)/EDV as predicted; 0: off.
+ */
+export type Consistency = number;
+/**
  * Steps between validations; the adapters with the lowest validation loss are kept.
  */
 export type ValidateEvery = number;
@@ -148,6 +167,10 @@ export type ValidateEvery = number;
  * Steps between checkpoints.
  */
 export type CheckpointEvery = number;
+/**
+ * So many of the newest checkpoints stay, besides the one that did best on VAL; older ones are removed once a new one is whole.
+ */
+export type CheckpointsKept = number;
 /**
  * Also trains the same student as many steps without distillation, for comparison.
  */
@@ -193,6 +216,7 @@ export interface Phantom {
 export interface Teacher {
   weights: Weights;
   preprocessing: Preprocessing;
+  feature_dtype: StoredFeatures;
 }
 /**
  * Resize of 8-bit frames with antialiasing, then rescale and normalise, as the model's own processor does.
@@ -240,8 +264,13 @@ export interface Training {
   clip_norm: GradientClip;
   feature_weight: FeatureWeight;
   task_weight: TaskWeight;
+  feature_loss: FeatureLoss;
+  task_loss: TaskLoss;
+  target_weights: TargetWeights;
+  consistency_weight: Consistency;
   validate_every: ValidateEvery;
   checkpoint_every: CheckpointEvery;
+  keep_checkpoints: CheckpointsKept;
   baseline: Baseline;
 }
 /**
@@ -259,6 +288,14 @@ export interface TaskWeight {
   kind: Schedule;
   start: Start;
   end: End;
+}
+/**
+ * What each target counts in the task loss; only their ratios matter.
+ */
+export interface TargetWeights {
+  EDV: EDV;
+  ESV: ESV;
+  EF: EF;
 }
 export interface Analysis {
   bootstrap_samples: BootstrapSamples;

@@ -262,6 +262,7 @@ export interface ConduitBody {
     memory_MB: number;
     disk_MB: number;
   };
+  probe?: TeacherProbe;
 }
 export interface SplitCounts {
   usable: number;
@@ -282,6 +283,51 @@ export interface ImagePreprocessing {
    * @maxItems 3
    */
   std: number[];
+}
+/**
+ * The linear probe of the frozen teacher; absent where it was not asked for.
+ */
+export interface TeacherProbe {
+  /**
+   * The teacher's layer that is read.
+   */
+  layer: string;
+  /**
+   * Rows and columns its map is averaged to.
+   *
+   * @minItems 2
+   * @maxItems 2
+   */
+  grid: number[];
+  /**
+   * Of ED and ES together.
+   */
+  features: number;
+  /**
+   * Labelled TRAIN studies it was fitted on; VAL studies.
+   */
+  studies: {
+    train: number;
+    validation: number;
+  };
+  /**
+   * What the penalties were chosen by.
+   */
+  chosen_by: 'VAL' | 'leave-one-out';
+  penalties: {
+    EDV: number;
+    ESV: number;
+    EF: number;
+  };
+  /**
+   * Mean absolute errors on VAL of the probe and of predicting the mean of the training labels.
+   */
+  mae: {
+    target: 'EDV' | 'ESV' | 'EF';
+    unit: string;
+    probe: number | null;
+    mean: number | null;
+  }[];
 }
 export interface ActiveBody {
   /**

@@ -1,0 +1,141 @@
+import { createHash } from 'node:crypto';
+import type * as tf from '@tensorflow/tfjs';
+import type { PlannedBridge } from './bridges.js';
+import { cacheFeatures, type Features, type PooledMap } from './data/feature_cache.js';
+import { preprocess } from './data/preprocess.js';
+import type { GreyImage } from './data/study.js';
+import { compile } from './engine/compile.js';
+import { pooledTeacherGrid } from './models/projector.js';
+import * as siglip from './models/siglip_vision.js';
+import { patchGrid } from './models/siglip_vision_config.js';
+import type { Bridge, Experiment } from './schema/generated/experiment.js';
+import { preprocessingOf, type Cohort, type LoadedStudy } from './training_data.js';
+import { disposeParams } from './tree/params.js';
+import { openTeacher } from './weights.js';
+
+/** What the probe reads: the mean of the teacher's last tokens over the frame. */
+export const probeMap: PooledMap = { layer: 'last_hidden_state', grid: 1 };
+
+/** The frozen teacher's cached features of some studies (indices into the cohort's), read from the disk when asked for. */
+export interface TeacherFeatures {
+  /** Frames that there are features of, and how many had to be computed. */
+  readonly frames: number;
+  readonly computed: number;
+  /** What a bridge matches: `[2B, g, g, Ct]` of TRAIN studies, ED above ES; the caller's. */
+  matched(bridge: Bridge, studies: readonly number[]): tf.Tensor4D;
+  /** Of each study the probe's map of ED and then of ES, `[2·Ct]`. */
+  pooled(studies: readonly number[]): Float32Array[];
+  close(): void;
+}
+
+function hashOf({ height, width, data }: GreyImage): string {
+  return createHash('sha256').update(`${height}x${width}`).update(data).digest('hex');
+}
+
+const sameMap = (a: PooledMap, b: PooledMap): boolean => a.layer === b.layer && a.grid === b.grid;
+
+/** The distinct maps that are asked of the teacher for TRAIN: the bridges' and the probe's. */
+function trainMaps(planned: readonly PlannedBridge[]): PooledMap[] {
+  const maps = [...planned.map(({ config }) => ({ layer: config.teacher, grid: config.grid })), probeMap];
+  return maps.filter((map, i) => maps.findIndex((other) => sameMap(other, map)) === i);
+}
+
+/** Features of the ED and ES frames of studies. */
+interface StudyFeatures {
+  /** Where a study (an index into the cohort's) stands among them. */
+  readonly placeOf: ReadonlyMap<number, number>;
+  readonly maps: readonly PooledMap[];
+  readonly features: Features;
+}
+
+/** A pass of the teacher holds about so many tokens: more of them win nothing on a processor and take memory. */
+const tokensAPass = 4096;
+const largestBatch = 16;
+
+/** The teacher in memory, and what it says of some studies' frames. */
+function openFrozen(experiment: Experiment) {
+  const { weights, feature_dtype: dtype } = experiment.teacher;
+  const { params, config, sha256 } = openTeacher(weights, experiment.seed);
+  const preprocessing = preprocessingOf(experiment.teacher.preprocessing);
+  const tokenGrid = patchGrid(config, [preprocessing.height, preprocessing.width]);
+  const batch = Math.max(1, Math.min(largestBatch, Math.floor(tokensAPass / (tokenGrid[0] * tokenGrid[1]))));
+  const run = async (maps: readonly PooledMap[], loaded: readonly LoadedStudy[], signal?: AbortSignal) => {
+    const images = loaded.flatMap(({ frames }) => [frames.ED, frames.ES]);
+    const forward = compile((input: tf.Tensor4D) => {
+      const features = maps.map(({ layer }) => layer);
+      const found = siglip.forward(params, input, config, { features, interpolatePosEncoding: true });
+      return maps.map(({ layer, grid }) => pooledTeacherGrid(found[layer] as tf.Tensor3D, tokenGrid, [grid, grid]));
+    });
+    try {
+      return await cacheFeatures({
+        ...{ weights: sha256, preprocessing, maps, dtype, frames: images.map(hashOf), batch },
+        images: (indices) =>
+          preprocess(
+            indices.map((i) => images[i] as GreyImage),
+            preprocessing,
+          ),
+        teacher: (input) => forward(input),
+        ...(signal === undefined ? {} : { signal }),
+      });
+    } finally {
+      forward.dispose();
+    }
+  };
+  return { run, dispose: () => disposeParams(params) };
+}
+
+function mapOf({ maps }: StudyFeatures, map: PooledMap): number {
+  return maps.findIndex((other) => sameMap(other, map));
+}
+
+/** The probe's map of a study's ED and then of its ES. */
+function pooledPair(part: StudyFeatures, study: number): Float32Array {
+  const place = part.placeOf.get(study) as number;
+  const pair = part.features.read(mapOf(part, probeMap), [2 * place, 2 * place + 1]);
+  const values = pair.dataSync<'float32'>();
+  pair.dispose();
+  return values;
+}
+
+/**
+ * The frozen teacher's features from the cache, computed where they are not in it yet: for all of TRAIN the bridges' maps and
+ * the probe's, for the studies of `probed`, which are of other splits, the probe's alone. The caller closes them.
+ */
+export async function teacherFeatures(
+  experiment: Experiment,
+  planned: readonly PlannedBridge[],
+  { loaded, train }: Pick<Cohort, 'loaded' | 'train'>,
+  probed: readonly number[],
+  signal?: AbortSignal,
+): Promise<TeacherFeatures> {
+  const teacher = openFrozen(experiment);
+  const parts: StudyFeatures[] = [];
+  const close = (): void => parts.forEach(({ features }) => features.close());
+  const addPart = async (studies: readonly number[], maps: readonly PooledMap[]): Promise<StudyFeatures> => {
+    const ofStudies = studies.map((i) => loaded[i] as LoadedStudy);
+    const placeOf = new Map(studies.map((study, place) => [study, place]));
+    const part = { placeOf, maps, features: await teacher.run(maps, ofStudies, signal) };
+    parts.push(part);
+    return part;
+  };
+  try {
+    const trained = await addPart(train, trainMaps(planned));
+    const others = await addPart(probed, [probeMap]);
+    return {
+      frames: 2 * (train.length + probed.length),
+      computed: trained.features.computed + others.features.computed,
+      matched({ teacher: layer, grid }, studies) {
+        const places = studies.map((study) => trained.placeOf.get(study) as number);
+        const frames = [...places.map((place) => 2 * place), ...places.map((place) => 2 * place + 1)];
+        return trained.features.read(mapOf(trained, { layer, grid }), frames);
+      },
+      pooled: (studies) => studies.map((study) => pooledPair(trained.placeOf.has(study) ? trained : others, study)),
+      close,
+    };
+  } catch (error) {
+    close();
+    throw error;
+  } finally {
+    teacher.dispose();
+  }
+}

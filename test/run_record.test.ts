@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { sha256File } from 'gemma-3ncore/files/hash';
+import { Interrupted } from 'gemma-3ncore/host/errors';
+import { projectPath } from 'gemma-3ncore/host/places';
+import { createRun, runPath, type Run } from 'gemma-3ncore/run_folder';
+import { recorded, type RunRecord } from 'gemma-3ncore/run_record';
+import { useFolder } from './support/folder.js';
+
+const root = useFolder();
+
+function newRun(name: string): Run {
+  const run = createRun(join(root, name));
+  writeFileSync(runPath(run, 'experiment.json'), '{}');
+  return run;
+}
+
+const recordOf = (run: Run): RunRecord => JSON.parse(readFileSync(runPath(run, 'run.json'), 'utf8')) as RunRecord;
+
+describe('run_record', () => {
+  it('says running while the work is done, then done, with versions and the hashes of all files', async () => {
+    const run = newRun('done');
+    let during: RunRecord | undefined;
+    await recorded(run, 5, async () => {
+      during = recordOf(run);
+      writeFileSync(runPath(run, 'predictions.csv'), 'study\n');
+      return Promise.resolve();
+    });
+    assert.deepEqual([during?.status, during?.finished, during?.error], ['running', null, null]);
+    const { status, seed, command, versions, hashes, finished, created, error } = recordOf(run);
+    assert.deepEqual([status, seed, error, command[0]], ['done', 5, null, '3ncore']);
+    assert.ok(finished !== null && finished >= created);
+    assert.equal(versions['node'], process.versions.node);
+    assert.equal(versions['package-lock.json'], sha256File(projectPath('package-lock.json')));
+    assert.deepEqual(Object.keys(hashes), ['experiment.json', 'predictions.csv']);
+    for (const [name, hash] of Object.entries(hashes)) assert.equal(hash, sha256File(runPath(run, name)));
+  });
+
+  for (const [status, error] of [
+    ['failed', new RangeError('no such thing')],
+    ['interrupted', new Interrupted('stopped by hand')],
+  ] as const) {
+    it(`says ${status} with the message and throws on`, async () => {
+      const run = newRun(status);
+      await assert.rejects(
+        recorded(run, 0, () => Promise.reject(error)),
+        error,
+      );
+      const record = recordOf(run);
+      assert.deepEqual([record.status, record.error], [status, error.message]);
+      assert.deepEqual(record.hashes, { 'experiment.json': sha256File(runPath(run, 'experiment.json')) });
+    });
+  }
+});

@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { RunRecord } from 'gemma-3ncore/run_record';
+import type { Experiment } from 'gemma-3ncore/schema/generated/experiment';
+import { preset } from 'gemma-3ncore/schema/presets';
+
+/** Writes the preset `tiny`, changed as a test likes, and gives the file. */
+export function tinyConfig(file: string, training: Partial<Experiment['training']> = {}): string {
+  const tiny = preset('tiny');
+  writeFileSync(file, JSON.stringify({ ...tiny, training: { ...tiny.training, ...training } }));
+  return file;
+}
+
+/** Every file below a folder by its path there, sorted. */
+export function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+/** What a killed or failed write would leave. */
+export function unfinishedIn(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => /\.(tmp|part)(\/|$)/.test(name));
+}
+
+export function runRecord(folder: string): RunRecord {
+  return JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as RunRecord;
+}
+
+const models = { distilled: '.', baseline: 'baseline' } as const;
+
+/** The newest adapter folder of a model. */
+export function adapterOf(folder: string, model: keyof typeof models): string {
+  const parent = join(folder, models[model], 'adapters');
+  return join(parent, readdirSync(parent).sort().at(-1)!);
+}
+
+/** The bytes that the seed decides: both adapters with their regressors, and the predictions. */
+export function resultBytes(folder: string): Record<string, Buffer> {
+  const bytes: Record<string, Buffer> = { predictions: readFileSync(join(folder, 'predictions.csv')) };
+  for (const model of ['distilled', 'baseline'] as const) {
+    for (const file of ['adapter_model.safetensors', 'regressor.safetensors']) {
+      bytes[`${model}/${file}`] = readFileSync(join(adapterOf(folder, model), file));
+    }
+  }
+  return bytes;
+}
