@@ -78,6 +78,12 @@ describe('gather', () => {
     }
   });
 
+  it('plans with the published configuration before anything is gathered', () => {
+    assert.equal(teacherConfig(medsiglip).image_size, 448);
+    assert.equal(teacherConfig(medgemma).vision_use_head, false);
+    assert.throws(() => locateWeights(medsiglip), /run "3ncore gather google\/medsiglip-448"/);
+  });
+
   it("pads timm's copy of Gemma 3n's encoder as Gemma 3n does, whatever timm's default is", () => {
     const manifest = modelManifests().find(({ name }) => name.startsWith('timm/'))!;
     const path = join(folderFor('timm'), 'config.json');
@@ -213,7 +219,7 @@ describe('gather', () => {
       /entry vision_model\.encoder\.layers\.0\.mlp\.fc1\.weight: expected shape \[96, 48\], got \[88, 48\]/,
     );
     assert.throws(() => openTeacher(medsiglip, 0), /expected shape \[96, 48\]/);
-    assert.throws(() => teacherConfig(gemma3n), /run "3ncore gather/);
+    assert.throws(() => openStudentBase(gemma3n, 0), /run "3ncore gather/);
   });
 
   it('refuses a repository without weights, and weights in the wrong role', async () => {

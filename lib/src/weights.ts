@@ -109,24 +109,30 @@ export function weightsHash(place: WeightsPlace, seed: number): string {
   return hash.digest('hex');
 }
 
-/** The configuration at a place, of weights that may play a role. @throws BadInput when they are of another family. */
+/** Where the configuration of weights stands: of those to be gathered from the hub, that of the published ones. */
+function configPath(name: string, manifest: ModelManifest | undefined): string {
+  if (manifest === undefined || gatheredFolder(manifest) !== undefined) return locateWeights(name).config;
+  return projectPath('data-manifests', 'configs', `${manifest.expected.config}.json`);
+}
+
+/** The configuration of weights for a role. @throws BadInput when they are of another family. */
 function configOf(name: string, family: ModelManifest['family']): { json: JsonObject; where: string } {
-  const place = locateWeights(name);
-  const manifest = place.kind === 'folder' ? place.manifest : undefined;
+  const manifest = findModelManifest(name);
   if (manifest !== undefined && manifest.family !== family) {
     const { title } = towerFamilies[manifest.family];
     throw new BadInput({ where: `weights ${name}`, expected: towerFamilies[family].title, got: title });
   }
-  return { json: towerConfig(place.config, manifest), where: place.config };
+  const where = configPath(name, manifest);
+  return { json: towerConfig(where, manifest), where };
 }
 
-/** The teacher's configuration; its weights are not read. */
+/** The teacher's configuration; its weights are not read and need not be gathered yet. */
 export function teacherConfig(name: string): SiglipVisionConfig {
   const { json, where } = configOf(name, 'siglip_vision');
   return siglipVisionConfig(json, where);
 }
 
-/** The configuration of the student's encoder; its weights are not read. */
+/** The configuration of the student's encoder; its weights are not read and need not be gathered yet. */
 export function studentBaseConfig(name: string): MobileNetV5Config {
   const { json, where } = configOf(name, 'mobilenet_v5');
   return mobilenetV5Config(json, where);
