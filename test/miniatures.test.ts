@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { LV_CAVITY } from 'gemma-3ncore/data/phantom/targets';
+import { LV_CAVITY } from 'gemma-3ncore/data/mask_labels';
 import { sha256File } from 'gemma-3ncore/files/hash';
 import { isJsonObject, readJsonObject, type JsonObject } from 'gemma-3ncore/files/json';
 import { projectPath } from 'gemma-3ncore/host/places';

@@ -18,8 +18,8 @@ interface Sample {
   readonly rss: number;
 }
 
-/** RSS may wander by this much (MB): the heap between collections, and some 300 bytes of history a step. */
-const slack = 64;
+/** RSS may wander by this much (MB) between collections. */
+const slack = 32;
 
 async function soak(folder: string, steps: number): Promise<Sample[]> {
   const tiny = preset('tiny');
@@ -38,6 +38,7 @@ async function soak(folder: string, steps: number): Promise<Sample[]> {
       teacherHash: weightsHash(locateWeights(experiment.teacher.weights), experiment.seed),
       onEvent(event) {
         if (event.kind !== 'step' || (event.record.step + 1) % every !== 0) return;
+        globalThis.gc?.();
         const sample = {
           step: event.record.step + 1,
           tensors: tf.memory().numTensors,

@@ -18,6 +18,7 @@ import { startProgress } from './host/progress.js';
 import { LivePlot } from './jupyter/live_plot.js';
 import { add, finishPhase, startPhase, type Phase, type Section } from './phase.js';
 import { curriculumFigure, lossFigure, validationFigure } from './report/figures/training.js';
+import { readReport } from './report/report.js';
 import { table } from './report/table.js';
 import { currentRun, runPath, type Run } from './run_folder.js';
 import type { ActiveBody } from './schema/generated/reports.js';
@@ -59,7 +60,9 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
   }
   await runConduit(run, options.signal);
   const phase = startPhase('active', run);
-  const { experiment } = phase;
+  // What Conduit chose on this machine, and showed.
+  const { precision } = readReport(run.folder, 'conduit').body;
+  const experiment = { ...phase.experiment, precision: precision.chosen };
   const set = await openStudies(experiment, options.signal);
   const { loaded, unreadable } = await loadFrames(set.studies, options.signal);
   if (unreadable.length > 0) {
@@ -69,7 +72,7 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
   const cohort = cohortOf(loaded, experiment.data.labelled);
   const planned = planBridges(experiment);
   const nothingYet = { features: undefined, probe: undefined, runs: [], rows: [], assessment: undefined };
-  return { ...phase, options, cohort, planned, ...nothingYet };
+  return { ...phase, experiment, options, cohort, planned, ...nothingYet };
 }
 
 /** The teacher's features of every frame, from the cache or computed now: the bridges' of TRAIN, the probe's of all. */

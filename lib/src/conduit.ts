@@ -5,6 +5,7 @@ import { studiesCsv } from './data/dataset.js';
 import { extractEach } from './data/frames.js';
 import { preprocess } from './data/preprocess.js';
 import type { StudySet } from './data/study.js';
+import { plannedSettings, planOf } from './distill/plan.js';
 import { compile } from './engine/compile.js';
 import { describeEngine } from './engine/describe.js';
 import { memory } from './engine/memory.js';
@@ -19,14 +20,19 @@ import { kernelPort } from './jupyter/kernel.js';
 import { schemaForm, type FormSchema } from './jupyter/widgets_form.js';
 import * as siglip from './models/siglip_vision.js';
 import { add, finishPhase, hasReport, saveExperiment, startPhase, type Phase, type Section } from './phase.js';
+import type { Figure } from './report/figure.js';
 import { bridgesFigure } from './report/figures/bridges.js';
 import { labelsFigure } from './report/figures/labels.js';
 import { frameMontage } from './report/figures/montage.js';
+import { curriculumFigure } from './report/figures/training.js';
 import { bridgesTable } from './report/result_tables.js';
 import { table } from './report/table.js';
+import { experimentPrecision, openingPrecision } from './precision.js';
+import { precisionErrors } from './precision_errors.js';
 import { runReservoir } from './reservoir.js';
 import { currentRun, runPath, type Run } from './run_folder.js';
-import type { ConduitBody } from './schema/generated/reports.js';
+import type { Preprocessing } from './schema/generated/experiment.js';
+import type { ConduitBody, ReportTable } from './schema/generated/reports.js';
 import { validate } from './schema/validate.js';
 import { buildStudent } from './student_model.js';
 import { openStudies } from './studies.js';
@@ -54,7 +60,7 @@ export function form({ experiment }: Conduit): void {
   if (kernelPort() === undefined) return;
   const path = projectPath('data-manifests', 'schemas', 'experiment.schema.json');
   const schema = readJson(path) as FormSchema;
-  schemaForm(schema, experiment, { only: ['seed', 'adapter', 'training', 'analysis'] }).display();
+  schemaForm(schema, experiment, { only: ['seed', 'precision', 'adapter', 'training', 'analysis'] }).display();
 }
 
 /** Reads the data set: counts by split and what is left out, with reasons; writes `studies.csv`. */
@@ -90,7 +96,10 @@ export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Sec
       ...(phantom ? [table('studies', 'Usable studies', rows)] : []),
     ],
     figures: [labelsFigure(set.studies, phase.stamps)],
-    notes: terms === null ? [] : [`${set.dataset} is used under its provider's terms: ${terms}`],
+    notes: [
+      ...(set.notes ?? []),
+      ...(terms === null ? [] : [`${set.dataset} is used under its provider's terms: ${terms}`]),
+    ],
   });
 }
 
@@ -136,6 +145,15 @@ export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Sect
   });
 }
 
+/** The weights of the losses as they will be, were the loss on VAL never to stall. */
+function plannedCurriculum({ experiment, stamps }: Conduit): Figure {
+  const { training, seed } = experiment;
+  const stalling = [training.feature_weight, training.task_weight].some(({ kind }) => kind === 'plateau');
+  const note = 'A plateau is drawn at its start: it goes on only when the loss on VAL stalls.';
+  const history = plannedSettings(planOf(training, seed));
+  return curriculumFigure({ history, planned: true }, [...stamps, ...(stalling ? [note] : [])]);
+}
+
 /** Every bridge with the shapes on both sides, its projector, and the bytes a frame takes on several grids. */
 export async function bridges(phase: Conduit): Promise<Section> {
   const planned = planBridges(phase.experiment);
@@ -162,7 +180,7 @@ export async function bridges(phase: Conduit): Promise<Section> {
   );
   return add(phase, {
     tables: [bridgesTable(body), table('grids', 'Bytes a frame by pooling grid', byGrid)],
-    figures: [bridgesFigure(body, phase.stamps)],
+    figures: [bridgesFigure(body, phase.stamps), plannedCurriculum(phase)],
   });
 }
 
@@ -180,8 +198,9 @@ async function dispose(tensors: readonly tf.Tensor[]): Promise<void> {
 }
 
 /** Seconds that the teacher takes for a frame, measured on one. */
-async function teacherSeconds({ experiment }: Conduit, { frames: { ED } }: LoadedStudy): Promise<number> {
-  const { params, config } = openTeacher(experiment.teacher.weights, experiment.seed);
+async function teacherSeconds(experiment: Conduit['experiment'], { frames: { ED } }: LoadedStudy): Promise<number> {
+  const { weights } = experiment.teacher;
+  const { params, config } = openTeacher(weights, experiment.seed, openingPrecision(experiment));
   const features = ['last_hidden_state'];
   const forward = compile((images: tf.Tensor4D) =>
     Object.values(siglip.forward(params, images, config, { features, interpolatePosEncoding: true })),
@@ -195,7 +214,7 @@ async function teacherSeconds({ experiment }: Conduit, { frames: { ED } }: Loade
 }
 
 /** Seconds of the student's forward pass over a micro-batch, measured. */
-async function studentSeconds({ experiment }: Conduit, study: LoadedStudy): Promise<number> {
+async function studentSeconds(experiment: Conduit['experiment'], study: LoadedStudy): Promise<number> {
   const model = buildStudent(experiment, []);
   const images = studentImages([study], preprocessingOf(experiment.student.preprocessing));
   const { ED, ES } = images(new Array<number>(experiment.training.batch_size).fill(0));
@@ -236,17 +255,34 @@ function longFeatures(seconds: number, frames: number, device: string): string |
   );
 }
 
+/** The configuration at the precision that `estimates` chose. */
+function atPrecision({ experiment, body }: Conduit): Conduit['experiment'] {
+  return body.precision === undefined ? experiment : { ...experiment, precision: body.precision.chosen };
+}
+
+/** What the chosen precision costs in exactness, on one frame. */
+function errorTables(experiment: Conduit['experiment'], { frames: { ED } }: LoadedStudy): ReportTable[] {
+  const of = (preprocessing: Preprocessing): tf.Tensor4D => preprocess([ED], preprocessingOf(preprocessing));
+  const images = { teacher: of(experiment.teacher.preprocessing), student: of(experiment.student.preprocessing) };
+  const errors = precisionErrors(experiment, images);
+  images.teacher.dispose();
+  images.student.dispose();
+  return errors === undefined ? [] : [errors];
+}
+
 /** Device, precision, and what the run will take in time, memory and disk, before anything long starts. */
 export async function estimates(phase: Conduit): Promise<Section> {
-  const { experiment } = phase;
   const set = readSet(phase);
-  const { training } = experiment;
   const engine = await describeEngine();
+  const precision = await experimentPrecision(phase.experiment);
+  phase.body.precision = precision;
+  const experiment = atPrecision(phase);
+  const { training } = experiment;
   const idle = memory().rssMB;
   const [example] = phase.sample;
   if (example === undefined) throw new Error('no frames have been decoded yet: run frames(phase) first');
-  const perFrame = await teacherSeconds(phase, example);
-  const perPass = await studentSeconds(phase, example);
+  const perFrame = await teacherSeconds(experiment, example);
+  const perPass = await studentSeconds(experiment, example);
   const working = memory().peakRssMB;
   const frames = 2 * set.studies.length;
   const featureSeconds = frames * perFrame;
@@ -259,13 +295,11 @@ export async function estimates(phase: Conduit): Promise<Section> {
     memory_MB: idle + trainingFactor * (working - idle) + (2 * set.studies.length * pixels) / 1e6,
     disk_MB: (2 * trained * featureBytes(experiment)) / 1e6,
   };
-  const reason = `all weights fit in ${Math.round(memory().freeMB)} MB of free memory at full precision`;
   phase.body.device = engine.device;
-  phase.body.precision = { chosen: 'fp32', reason };
   phase.body.estimates = estimate;
   const rows = [
     { what: 'device', value: `${engine.device}, ${engine.processor.threads} threads` },
-    { what: 'precision', value: `fp32: ${reason}` },
+    { what: 'precision', value: `${precision.chosen}: ${precision.reason}` },
     { what: 'teacher features', value: `${formatSeconds(featureSeconds)} for ${frames} frames` },
     { what: 'training', value: `${formatSeconds(trainSeconds)} for ${passes} passes` },
     { what: 'memory', value: `${Math.round(estimate.memory_MB)} MB` },
@@ -280,7 +314,8 @@ export async function estimates(phase: Conduit): Promise<Section> {
     warn(advice);
     notes.push(advice);
   }
-  return add(phase, { tables: [table('estimates', 'Device, precision, estimates', rows)], notes });
+  const tables = [table('estimates', 'Device, precision, estimates', rows), ...errorTables(experiment, example)];
+  return add(phase, { tables, notes });
 }
 
 /**
@@ -288,7 +323,7 @@ export async function estimates(phase: Conduit): Promise<Section> {
  * frames of TRAIN and VAL, which is the long part of this phase; Active finds them in the cache.
  */
 export async function teacherProbe(phase: Conduit, signal?: AbortSignal): Promise<Section> {
-  const { experiment } = phase;
+  const experiment = atPrecision(phase);
   const chosen = readSet(phase).studies.filter(({ split }) => split !== 'TEST');
   const { loaded } = await loadFrames(chosen, signal);
   const cohort = cohortOf(loaded, experiment.data.labelled);

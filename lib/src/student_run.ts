@@ -19,6 +19,7 @@ import { writeJson } from './files/json.js';
 import { withRoom } from './files/room.js';
 import { monotonicMs } from './host/clock.js';
 import * as projector from './models/projector.js';
+import { openingPrecision } from './precision.js';
 import type { Experiment } from './schema/generated/experiment.js';
 import { buildStudent, type StudentModel } from './student_model.js';
 import type { TeacherFeatures } from './teacher_features.js';
@@ -122,7 +123,8 @@ async function predictAll(context: TrainingContext, student: StudentModel): Prom
 function identityOf({ experiment, planned, teacherHash }: TrainingContext, { sha256 }: StudentModel): string {
   const { teacher, student } = experiment;
   const bridges = planned.map(({ config }) => config);
-  return JSON.stringify([sha256, teacherHash, teacher.preprocessing, student.preprocessing, bridges]);
+  const precision = openingPrecision(experiment);
+  return JSON.stringify([sha256, teacherHash, precision, teacher.preprocessing, student.preprocessing, bridges]);
 }
 
 /** What each bridge matches of some TRAIN studies. */

@@ -8,6 +8,7 @@ import { compile } from './engine/compile.js';
 import { pooledTeacherGrid } from './models/projector.js';
 import * as siglip from './models/siglip_vision.js';
 import { patchGrid } from './models/siglip_vision_config.js';
+import { openingPrecision } from './precision.js';
 import type { Bridge, Experiment } from './schema/generated/experiment.js';
 import { preprocessingOf, type Cohort, type LoadedStudy } from './training_data.js';
 import { disposeParams } from './tree/params.js';
@@ -55,7 +56,8 @@ const largestBatch = 16;
 /** The teacher in memory, and what it says of some studies' frames. */
 function openFrozen(experiment: Experiment) {
   const { weights, feature_dtype: dtype } = experiment.teacher;
-  const { params, config, sha256 } = openTeacher(weights, experiment.seed);
+  const precision = openingPrecision(experiment);
+  const { params, config, sha256 } = openTeacher(weights, experiment.seed, precision);
   const preprocessing = preprocessingOf(experiment.teacher.preprocessing);
   const tokenGrid = patchGrid(config, [preprocessing.height, preprocessing.width]);
   const batch = Math.max(1, Math.min(largestBatch, Math.floor(tokensAPass / (tokenGrid[0] * tokenGrid[1]))));
@@ -68,7 +70,14 @@ function openFrozen(experiment: Experiment) {
     });
     try {
       return await cacheFeatures({
-        ...{ weights: sha256, preprocessing, maps, dtype, frames: images.map(hashOf), batch },
+        ...{
+          weights: precision === 'fp32' ? sha256 : `${sha256} ${precision}`,
+          preprocessing,
+          maps,
+          dtype,
+          frames: images.map(hashOf),
+          batch,
+        },
         images: (indices) =>
           preprocess(
             indices.map((i) => images[i] as GreyImage),

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { leafMaker, type Precision } from './adapters/quantize/leaves.js';
 import { sha256File } from './files/hash.js';
 import type { JsonObject } from './files/json.js';
 import { BadInput } from './host/errors.js';
@@ -13,7 +14,7 @@ import { siglipVisionConfig, type SiglipVisionConfig } from './models/siglip_vis
 import { findModelManifest, modelManifests } from './model_manifests.js';
 import type { ModelManifest } from './schema/generated/model.js';
 import { gatheredFolder, towerConfig, towerFamilies, towerFiles } from './towers.js';
-import { initialise } from './tree/params.js';
+import { initialise, type LeafMaker } from './tree/params.js';
 import { rootKey } from './tree/random.js';
 import type { ParamsOf, Spec } from './tree/spec.js';
 
@@ -138,22 +139,50 @@ export function studentBaseConfig(name: string): MobileNetV5Config {
   return mobilenetV5Config(json, where);
 }
 
-function openParams<S extends Spec>(spec: S, place: WeightsPlace, anchor: string, seed: number): ParamsOf<S> {
-  return place.kind === 'random' ? initialise(spec, rootKey(seed)) : loadCheckpoint(spec, place.folder, anchor);
+function openParams<S extends Spec>(
+  spec: S,
+  place: WeightsPlace,
+  anchor: string,
+  seed: number,
+  leafOf: LeafMaker,
+): ParamsOf<S> {
+  if (place.kind === 'random') return initialise(spec, rootKey(seed), leafOf);
+  return loadCheckpoint(spec, place.folder, anchor, leafOf);
 }
 
-/** The teacher's configuration and weights; `seed` fills random ones. The caller owns the tensors. */
-export function openTeacher(name: string, seed: number): Tower<SiglipVisionConfig, siglip.SiglipVisionParams> {
+/**
+ * The teacher's configuration and weights, one entry after the other quantized to a precision; `seed` fills random ones.
+ * The caller owns the tensors.
+ */
+export function openTeacher(
+  name: string,
+  seed: number,
+  precision: Precision = 'fp32',
+): Tower<SiglipVisionConfig, siglip.SiglipVisionParams> {
   const place = locateWeights(name);
   const config = teacherConfig(name);
-  const params = openParams(siglip.spec(config), place, siglip.siglipAnchor, seed);
+  const params = openParams(siglip.spec(config), place, siglip.siglipAnchor, seed, leafMaker(precision));
   return { name, config, params, sha256: weightsHash(place, seed) };
 }
 
-/** The student's encoder; `seed` fills random weights. The caller owns the tensors. */
-export function openStudentBase(name: string, seed: number): Tower<MobileNetV5Config, mobilenet.MobileNetV5Params> {
+/**
+ * The student's encoder, its weights that `choose` admits at a precision; `seed` fills random ones. The caller owns the
+ * tensors.
+ */
+export function openStudentBase(
+  name: string,
+  seed: number,
+  precision: Precision = 'fp32',
+  choose?: (path: string) => boolean,
+): Tower<MobileNetV5Config, mobilenet.MobileNetV5Params> {
   const place = locateWeights(name);
   const config = studentBaseConfig(name);
-  const params = openParams(mobilenet.spec(config), place, mobilenet.mobilenetV5Anchor, seed);
+  const params = openParams(
+    mobilenet.spec(config),
+    place,
+    mobilenet.mobilenetV5Anchor,
+    seed,
+    leafMaker(precision, choose),
+  );
   return { name, config, params, sha256: weightsHash(place, seed) };
 }

@@ -120,6 +120,7 @@ async function replay<P extends Params>(folder: string, base: Base<P>, again: st
     const { data } = plain.get(path)!;
     const { layout } = flattenSpec(base.spec).get(path)!;
     // Added and taken away again, with DoRA also multiplied and divided: a few roundings of a weight.
+    assert.ok(leaf.base.kind === 'dense');
     assertClose(new Float32Array(data.buffer), toFile(leaf.base.value, layout), 2e-6, path);
   }
   input.dispose();

@@ -1,3 +1,4 @@
+import { loadavg } from 'node:os';
 import { describeEngine } from 'gemma-3ncore/engine/describe';
 import { writeJson } from 'gemma-3ncore/files/json';
 import { projectPath } from 'gemma-3ncore/host/places';
@@ -18,6 +19,8 @@ const works: readonly (readonly [WorkName, string])[] = [
 /** The towers at full size with random weights, batch 1, one process each; into test/bench/full_size.json. */
 async function main(): Promise<void> {
   const { engine, tensorflow, device, processor, graphFunctions, fusedKernels } = await describeEngine();
+  /** What else the machine did: its load before the first run. */
+  const load = Number((loadavg()[0] as number).toFixed(1));
   const results = [];
   for (const [work, size] of works) {
     const { weightsMB, openMs, runMs, peakMB, finite } = await measureApart(work, size, runs);
@@ -36,7 +39,15 @@ async function main(): Promise<void> {
   }
   const machine = { processor, engine, tensorflow, device };
   const path = projectPath('test', 'bench', 'full_size.json');
-  await writeJson(path, { date: new Date().toISOString(), ...machine, graphFunctions, fusedKernels, runs, results });
+  await writeJson(path, {
+    date: new Date().toISOString(),
+    ...machine,
+    graphFunctions,
+    fusedKernels,
+    load,
+    runs,
+    results,
+  });
   if (results.some(({ finite }) => !finite)) process.exitCode = 1;
 }
 

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { dataCommand } from 'gemma-3ncore/cli/data';
 import { BadInput } from 'gemma-3ncore/host/errors';
+import { goodPatient, writePatient } from '../support/camus.js';
 import { goodStudy, writeEchoNet } from '../support/echonet.js';
 import { useTemporaryFolder } from '../support/folder.js';
 
@@ -51,6 +52,21 @@ describe('cli/data', () => {
     assert.match(output, / {6}3 {2}video is missing {2}B\\u\{1b\}\[31m: video is missing: Videos\//);
     assert.ok(!output.includes('\u001b'));
     assert.match(output, /For research only; not for clinical use\.\n$/);
+  });
+
+  it('checks a CAMUS folder and says where its split comes from', () => {
+    const root = folderFor('camus');
+    const odd = goodPatient('patient0002');
+    odd['patient0002_2CH_ED.nii.gz'] = '<html>';
+    writePatient(root, 'patient0001', goodPatient('patient0001'));
+    writePatient(root, 'patient0002', odd);
+    const { output, exitCode } = run('check', '--dataset', 'camus', '--data-root', root);
+    assert.equal(exitCode, 0);
+    assert.match(output, /4 studies: 3 usable \(TRAIN 3, VAL 0, TEST 0\), 1 left out\nThe split is that of the ranges/);
+    assert.match(output, / {6}1 {2}image cannot be read {2}patient0002_2CH: image cannot be read: patient0002_2CH_ED/);
+    const json = run('check', '--dataset', 'camus', '--data-root', root, '--json');
+    const { usable, notes } = JSON.parse(json.output) as { usable: number; notes: string[] };
+    assert.deepEqual([usable, notes.length], [3, 2]);
   });
 
   it('exits 2 where no study is usable, and refuses bad options', async () => {

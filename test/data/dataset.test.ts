@@ -12,7 +12,10 @@ const folder = useTemporaryFolder()('dataset');
 describe('data/dataset', () => {
   it('knows its data sets and names them to who does not', () => {
     assert.equal(parseDatasetName('phantom'), 'phantom');
-    assert.throws(() => parseDatasetName('mnist'), /--dataset: expected phantom or echonet-dynamic, got mnist\./);
+    assert.throws(
+      () => parseDatasetName('mnist'),
+      /--dataset: expected phantom or echonet-dynamic or camus, got mnist\./,
+    );
   });
 
   it('writes every study with its verdict into studies.csv', async () => {

@@ -14,8 +14,8 @@ let cache: string;
 let number = 0;
 
 /** A map of about `kilobytes`, last used `minutes` ago. */
-function makeMap(layer: string, kilobytes: number, minutes: number): string {
-  const folder = makeMapFolder({ weights: 'w', preprocessing: null, layer, grid: 7, dtype: 'float32' });
+async function makeMap(layer: string, kilobytes: number, minutes: number): Promise<string> {
+  const folder = await makeMapFolder({ weights: 'w', preprocessing: null, layer, grid: 7, dtype: 'float32' });
   writeFileSync(join(folder, 'x.safetensors'), Buffer.alloc(1000 * kilobytes));
   const then = new Date(Date.now() - 60_000 * minutes);
   utimesSync(folder, then, then);
@@ -44,10 +44,10 @@ describe('data/feature_cache_maps', () => {
     delete process.env['NCORE_CACHE_GB'];
   });
 
-  it('lists the maps, the least recently used first', () => {
+  it('lists the maps, the least recently used first', async () => {
     assert.deepEqual(cachedMaps(), []);
-    makeMap('b', 20, 1);
-    const folder = makeMap('a', 10, 5);
+    await makeMap('b', 20, 1);
+    const folder = await makeMap('a', 10, 5);
     mkdirSync(join(cache, 'features', 'unknown'));
     const [first] = cachedMaps();
     assert.deepEqual(layers(), ['a', 'b', undefined]);
@@ -56,8 +56,8 @@ describe('data/feature_cache_maps', () => {
   });
 
   it('removes the least recently used until the rest fits, never what is in use', async () => {
-    const oldest = makeMap('oldest', 100, 50);
-    for (const [i, layer] of ['old', 'young', 'youngest'].entries()) makeMap(layer, 100, 40 - 10 * i);
+    const oldest = await makeMap('oldest', 100, 50);
+    for (const [i, layer] of ['old', 'young', 'youngest'].entries()) await makeMap(layer, 100, 40 - 10 * i);
     const release = holdMaps([oldest]);
     // To be in use is to be used now.
     assert.deepEqual(layers(), ['old', 'young', 'youngest', 'oldest']);
@@ -74,7 +74,7 @@ describe('data/feature_cache_maps', () => {
   });
 
   it('forgets what a killed process held', async () => {
-    const folder = makeMap('a', 10, 5);
+    const folder = await makeMap('a', 10, 5);
     const leases = join(cache, 'features', '.in_use');
     mkdirSync(leases);
     // Above the largest process number of Linux.
@@ -84,12 +84,12 @@ describe('data/feature_cache_maps', () => {
   });
 
   it('makes room for a new experiment by the cap, before and after', async () => {
-    for (const [i, layer] of ['a', 'b', 'c'].entries()) makeMap(layer, 30, 30 - i);
+    for (const [i, layer] of ['a', 'b', 'c'].entries()) await makeMap(layer, 30, 30 - i);
     process.env['NCORE_CACHE_GB'] = String(60e-6);
     const first = await features('new');
     assert.deepEqual(layers(), ['c', 'new']);
     // The same again finds it and keeps below the cap.
-    makeMap('d', 40, 20);
+    await makeMap('d', 40, 20);
     const again = await features('new');
     assert.deepEqual([again.computed, layers()], [0, ['d', 'new']]);
     first.close();
@@ -117,8 +117,17 @@ describe('data/feature_cache_maps', () => {
     assert.equal(cacheCap(), undefined);
   });
 
+  it('refuses a cache that is no folder', async () => {
+    writeFileSync(join(cache, 'file'), '');
+    process.env['NCORE_CACHE'] = join(cache, 'file');
+    await assert.rejects(features('a'), {
+      name: 'BadInput',
+      message: /in_use: expected a cache to write to, got a path/,
+    });
+  });
+
   it('is shown and pruned by 3ncore cache', async () => {
-    for (const [i, layer] of ['a', 'b'].entries()) makeMap(layer, 1000, 30 - i);
+    for (const [i, layer] of ['a', 'b'].entries()) await makeMap(layer, 1000, 30 - i);
     const env = { NCORE_CACHE: cache };
     const shown = await cli(['cache'], { env });
     assert.match(shown.stdout, /features: 2 maps, 2\.0 MB; no cap/);

@@ -4,14 +4,8 @@ import { mean, sampleCorrelation, standardDeviation } from 'simple-statistics';
 import { renderFrame } from 'gemma-3ncore/data/phantom/render';
 import { phantomShapes, SHAPE_KINDS } from 'gemma-3ncore/data/phantom/shapes';
 import { phantomStudy, volumeAt, type PhantomStudy } from 'gemma-3ncore/data/phantom/study';
-import {
-  LEFT_ATRIUM,
-  LV_CAVITY,
-  MYOCARDIUM,
-  phantomLandmarks,
-  phantomMasks,
-  phantomTracing,
-} from 'gemma-3ncore/data/phantom/targets';
+import { LEFT_ATRIUM, LV_CAVITY, MYOCARDIUM } from 'gemma-3ncore/data/mask_labels';
+import { phantomLandmarks, phantomMasks, phantomTracing } from 'gemma-3ncore/data/phantom/targets';
 import { pixelMm } from 'gemma-3ncore/data/phantom/view';
 import { fold, rootKey } from 'gemma-3ncore/tree/random';
 import { shoelace } from '../support/polygon.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { constantly, rateAt, valueAt } from 'gemma-3ncore/distill/curriculum';
-import { baselinePlan, planOf, stageAt, totalSteps } from 'gemma-3ncore/distill/plan';
+import { constantly, rateAt, stallsIn, validationsSinceBest, valueAt } from 'gemma-3ncore/distill/curriculum';
+import { baselinePlan, plannedSettings, planOf, stageAt, totalSteps } from 'gemma-3ncore/distill/plan';
 import { drawAt, groupAt } from 'gemma-3ncore/distill/sampler';
 import { destandardise, standardisationOf, standardise } from 'gemma-3ncore/distill/targets';
 import { preset } from 'gemma-3ncore/schema/presets';
@@ -28,6 +28,23 @@ describe('distill/curriculum', () => {
     );
   });
 
+  it('goes on from a plateau whenever the validation loss stalls', () => {
+    // 3 and 2 are no lower than 2, neither 1 and 5 than 1, nor 1.5 and 1.2.
+    const losses = [4, 2, 3, 2, 1, 1, 5, 1.5, 1.2];
+    assert.deepEqual(
+      losses.map((_, i) => stallsIn(losses.slice(0, i + 1), 2)),
+      [0, 0, 0, 1, 1, 1, 2, 2, 3],
+    );
+    const schedule = { kind: 'plateau', start: 3, end: 1, patience: 2, factor: 0.25 } as const;
+    assert.equal(valueAt(schedule, 7, 8, []), 3);
+    assert.equal(valueAt(schedule, 0, 8, losses.slice(0, 4)), 1.5);
+    assert.equal(valueAt(schedule, 0, 8, losses), 1 + 2 / 64);
+    // Without its own settings: three in a row, half the way.
+    assert.equal(valueAt({ kind: 'plateau', start: 0, end: 1 }, 0, 8, [1, 1, 1, 1]), 0.5);
+    assert.equal(rateAt({ peak: 1, final: 1, warmupSteps: 0, plateauPatience: 2 }, 0, 0, 8, losses), 1 / 8);
+    assert.deepEqual([validationsSinceBest([]), validationsSinceBest([1]), validationsSinceBest(losses)], [0, 0, 4]);
+  });
+
   it('warms the rate up at the start of a stage and lowers it along a cosine', () => {
     const rate = { peak: 1, final: 0.1, warmupSteps: 4 };
     assert.equal(rateAt(rate, 0, 0, 100), 0.25);
@@ -50,6 +67,10 @@ describe('distill/plan', () => {
       ['task'],
     );
     assert.equal(planOf({ ...training, clip_norm: 0 }, seed).max_grad_norm, null);
+    const planned = plannedSettings(plan);
+    assert.equal(planned.length, 300);
+    assert.deepEqual(planned[99], { step: 99, featureWeight: 3, taskWeight: 0, rate: planned[99]!.rate });
+    assert.deepEqual([planned[200]!.featureWeight, planned[200]!.taskWeight], [2, 1]);
   });
 });
 

@@ -6,7 +6,8 @@ import * as tf from '@tensorflow/tfjs';
 import { saveAdapter } from 'gemma-3ncore/adapters/peft_files';
 import { labelsOf } from 'gemma-3ncore/distill/data';
 import type { TrainEvent } from 'gemma-3ncore/distill/events';
-import { baselinePlan } from 'gemma-3ncore/distill/plan';
+import { stallsIn } from 'gemma-3ncore/distill/curriculum';
+import { baselinePlan, type Stage } from 'gemma-3ncore/distill/plan';
 import { createPredictor, predictionErrors, predictTargets } from 'gemma-3ncore/distill/predict';
 import { standardisationOf } from 'gemma-3ncore/distill/targets';
 import { trainedVariables } from 'gemma-3ncore/distill/variables';
@@ -93,21 +94,65 @@ describe('distill/trainer', () => {
     assert.deepEqual(first, second);
   });
 
-  it('resumes after an interruption at any step to the bytes of the uninterrupted run', async () => {
-    const whole = await run({});
-    for (const stopAfter of [1, 4, 5, 8]) {
-      const checkpoints = { folder: join(folder, `resume-${stopAfter}`), resume: true };
+  /** Interrupts a run after each of the steps and compares what resuming gives with the run that was let be. */
+  async function assertResumes(name: string, stops: readonly number[], settings: Settings): Promise<TrainResult> {
+    const whole = await run(settings);
+    for (const stopAfter of stops) {
+      const checkpoints = { folder: join(folder, `${name}-${stopAfter}`), resume: true };
       const controller = new AbortController();
       const onEvent = (event: TrainEvent): void => {
         if (event.kind === 'step' && event.record.step + 1 === stopAfter) controller.abort(new Error('stopped'));
       };
-      await assert.rejects(run({ checkpoints, onEvent, signal: controller.signal }), /stopped/);
+      await assert.rejects(run({ ...settings, checkpoints, onEvent, signal: controller.signal }), /stopped/);
       // The new student starts from other values: everything has to come from the checkpoint.
-      const resumed = await run({ checkpoints, seed: 2 });
-      assert.equal(resumed.result.history.length, 10);
+      const resumed = await run({ ...settings, checkpoints, seed: 2 });
       assert.deepEqual({ ...resumed.result, checkpoint: undefined }, whole.result);
       assert.deepEqual(resumed.values, whole.values);
     }
+    return whole.result;
+  }
+
+  it('resumes after an interruption at any step to the bytes of the uninterrupted run', async () => {
+    const result = await assertResumes('resume', [1, 4, 5, 8], {});
+    assert.equal(result.history.length, 10);
+  });
+
+  /** A rate that makes the loss on VAL stall. */
+  const restless = { ...tinyPlan, validateEvery: 1, rate: { ...tinyPlan.rate, peak: 0.2, plateauPatience: 1 } };
+
+  it('lowers weight and rate when VAL stalls, and goes on from there when resumed', async () => {
+    const [features, task] = tinyPlan.stages as [Stage, Stage];
+    const featureWeight = { kind: 'plateau', start: 3, end: 1, patience: 1, factor: 0.5 } as const;
+    const plan = { ...restless, stages: [features, { ...task, featureWeight }] };
+    const { history, validations } = await assertResumes('plateau', [6, 8, 9], { plan });
+    const losses = validations.filter(({ step }) => step > 4).map(({ task: loss }) => loss);
+    const stalls = losses.map((_, i) => stallsIn(losses.slice(0, i), 1));
+    assert.ok(stalls.at(-1)! > 0);
+    assert.deepEqual(
+      history.slice(4).map((record) => record.featureWeight),
+      stalls.map((n) => 1 + 2 * 0.5 ** n),
+    );
+    const plain = await run({ plan: { ...plan, rate: { ...plan.rate, plateauPatience: null } } });
+    assert.deepEqual(
+      history.slice(4).map(({ rate }, i) => rate / plain.result.history[4 + i]!.rate),
+      stalls.map((n) => 0.5 ** n),
+    );
+  });
+
+  it('stops early when the last stage has stalled, leaves a checkpoint and stays stopped when resumed', async () => {
+    const plan = { ...restless, earlyStopping: 1, checkpointEvery: 0 };
+    const checkpoints = { folder: join(folder, 'early'), resume: true };
+    const { result, values } = await run({ plan, checkpoints });
+    const losses = result.validations.filter(({ step }) => step > 4).map(({ task }) => task);
+    assert.ok(result.steps < 10, 'the loss never stalled');
+    assert.equal(result.steps, 4 + losses.length);
+    assert.ok(losses.at(-1)! >= losses.at(-2)!);
+    assert.ok(losses.slice(1, -1).every((loss, i) => loss < losses[i]!));
+    assert.ok(result.checkpoint !== undefined);
+    const again = await run({ plan, checkpoints, seed: 2 });
+    assert.deepEqual(again.result, result);
+    assert.deepEqual(again.values, values);
+    await assertResumes('early', [3, result.steps - 1], { plan: { ...plan, checkpointEvery: 1 } });
   });
 
   it('ends with the parameters that did best on VAL', async () => {

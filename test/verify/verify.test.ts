@@ -68,10 +68,10 @@ describe('verify', () => {
       report.cases.filter((c) => !c.passed),
       [],
     );
-    assert.equal(report.cases.length, 15 + 7 * 2 + 9);
+    assert.equal(report.cases.length, 15 + 7 * 2 + 9 + 6);
     assert.equal(
       report.cases.reduce((sum, c) => sum + c.tensors, 0),
-      28 + 4 * 3 + 6 + 6 + 7 + 4 + 6 + 44 + (548 + 239 + 448 + 437) + loraTensors + kdTensors,
+      28 + 4 * 3 + 6 + 6 + 7 + 4 + 6 + 44 + (548 + 239 + 448 + 437) + loraTensors + kdTensors + 3 * (28 + 2),
     );
     assert.ok(report.passed);
     assert.ok(!report.notReplayed.includes('kd/kd1') && !report.notReplayed.includes('full'));
@@ -94,6 +94,8 @@ describe('verify', () => {
   });
 
   it('finds a case in a folder of another name', async () => {
+    cpSync(golden('quant'), join(folder, 'matrices'), { recursive: true });
+    assert.equal((await verify([join(folder, 'matrices')])).cases.length, 6);
     cpSync(golden('siglip', 'p14_56'), join(folder, 'elsewhere'), { recursive: true });
     assert.equal((await verify([join(folder, 'elsewhere')])).cases.length, 2);
   });
@@ -186,7 +188,7 @@ describe('verify', () => {
   it('passes every golden case on wasm, where training is not replayed', () => {
     const { status, stdout } = cliOn('wasm', golden(), '--json');
     const report = JSON.parse(stdout) as VerifyReport;
-    assert.deepEqual([report.engine, report.cases.length, report.passed, status], ['wasm', 15 + 7 * 2, true, 0]);
+    assert.deepEqual([report.engine, report.cases.length, report.passed, status], ['wasm', 15 + 7 * 2 + 6, true, 0]);
     assert.ok(report.notReplayed.includes('kd/kd1'));
   });
 

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { loraUpdate, outputNorms } from '../nn/lora.js';
+import { loraWeight, outputNorms } from '../nn/lora.js';
 import { kaimingUniform } from '../tree/init.js';
+import { shapeOf } from '../tree/leaf.js';
 import { toMemory } from '../tree/layout.js';
 import { flattenParams, mapParams, trainable } from '../tree/params.js';
 import { fold, type Key } from '../tree/random.js';
@@ -35,7 +36,7 @@ export function attachLora<P extends Params>(
     const leaf = { kind: 'lora', base, A, B, scale, dropout } as const;
     if (shapes.magnitude === undefined) return leaf;
     const lengths = (): tf.Tensor =>
-      given.magnitude === undefined ? outputNorms(tf.add(base.value, loraUpdate(leaf))) : tf.tensor1d(given.magnitude);
+      given.magnitude === undefined ? outputNorms(loraWeight(leaf)) : tf.tensor1d(given.magnitude);
     return { ...leaf, magnitude: tf.tidy(() => tf.variable(lengths(), true)) };
   });
 }
@@ -61,7 +62,7 @@ export function countLora(params: Params): { adapter: number; base: number } {
   let base = 0;
   for (const leaf of flattenParams(params).values()) {
     if (leaf.kind === 'lora') adapter += leaf.A.size + leaf.B.size + (leaf.magnitude?.size ?? 0);
-    base += leaf.kind === 'lora' ? leaf.base.value.size : leaf.value.size;
+    base += sizeOf(shapeOf(leaf));
   }
   return { adapter, base };
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { doraFactor, loraUpdate } from '../nn/lora.js';
+import { doraFactor, loraUpdate, loraWeight } from '../nn/lora.js';
+import { weightOf } from '../ops/dequantize.js';
 import { dense, type Leaf, type LoraLeaf } from '../tree/leaf.js';
 import { flattenParams, mapParams } from '../tree/params.js';
 import type { Params } from '../tree/spec.js';
@@ -13,18 +14,24 @@ function outputFactors(leaf: LoraLeaf & { readonly magnitude: tf.Tensor }): tf.T
 /** W + scale·B·A, with DoRA stretched to its magnitudes, in the base's shape. */
 function mergedWeight(leaf: LoraLeaf): tf.Tensor {
   return tf.tidy(() => {
-    const sum = tf.add(leaf.base.value, loraUpdate(leaf));
+    const sum = loraWeight(leaf);
     const { magnitude } = leaf;
     return magnitude === undefined ? sum : tf.mul(sum, outputFactors({ ...leaf, magnitude }));
   });
 }
 
+/** The weight of a leaf without a kind, owned by the caller. */
+function denseWeight(leaf: Leaf): tf.Tensor {
+  if (leaf.kind === 'lora') return mergedWeight(leaf);
+  return leaf.kind === 'dense' ? tf.clone(leaf.value) : weightOf(leaf);
+}
+
 /**
- * A frozen tree without adapters that computes the same: the updates added to the weights, the leaves that had none
- * copied. The caller owns every tensor of it; the given tree stays as it is.
+ * A frozen dense tree without adapters that computes the same: quantized weights dequantized, the updates added, the
+ * other leaves copied. The caller owns every tensor of it; the given tree stays as it is.
  */
 export function mergeLora<P extends Params>(params: P): P {
-  return mapParams(params, (leaf: Leaf) => dense(leaf.kind === 'lora' ? mergedWeight(leaf) : tf.clone(leaf.value)));
+  return mapParams(params, (leaf) => dense(denseWeight(leaf)));
 }
 
 /** The base weight out of a merged one. */

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { BadInput } from '../host/errors.js';
 import { abortOnInterrupt } from '../host/abort.js';
 import { printable } from '../host/text.js';
-import { openDataset, parseDatasetName } from '../data/dataset.js';
+import { datasetNames, openDataset, parseDatasetName } from '../data/dataset.js';
 import type { StudySet, Verdict } from '../data/study.js';
 
 interface CheckOptions {
@@ -18,11 +18,13 @@ function parseLimit(text: string): number {
 }
 
 /** The document of `data check --json` (contract 4 of the design). */
-function toJson({ dataset, studies, verdicts }: StudySet): object {
-  const rows = verdicts.map(({ id, view, split, usable, reasons, edFrame, esFrame, EDV, ESV, EF }) => {
-    return { id, view, split, usable, reasons, edFrame, esFrame, EDV, ESV, EF };
+function toJson({ dataset, studies, verdicts, notes = [] }: StudySet): object {
+  const rows = verdicts.map(({ id, view, split, usable, reasons, edFrame, esFrame, EDV, ESV, EF, notes: ofStudy }) => {
+    const remarks = ofStudy === undefined ? {} : { notes: ofStudy };
+    return { id, view, split, usable, reasons, edFrame, esFrame, EDV, ESV, EF, ...remarks };
   });
-  return { dataset, usable: studies.length, excluded: verdicts.length - studies.length, studies: rows };
+  const counts = { usable: studies.length, excluded: verdicts.length - studies.length };
+  return { dataset, ...counts, ...(notes.length === 0 ? {} : { notes }), studies: rows };
 }
 
 /** A reason's kind is what stands before its colon. */
@@ -40,13 +42,14 @@ function reasonsByKind(verdicts: readonly Verdict[]): [kind: string, found: { co
   return [...kinds].sort(([, a], [, b]) => b.count - a.count);
 }
 
-function toText({ dataset, root, studies, verdicts }: StudySet): string {
+function toText({ dataset, root, studies, verdicts, notes = [] }: StudySet): string {
   const inSplit = (['TRAIN', 'VAL', 'TEST'] as const).map(
     (split) => `${split} ${studies.filter((study) => study.split === split).length}`,
   );
   const lines = [
     `${dataset} in ${printable(root, 200)}`,
     `${verdicts.length} studies: ${studies.length} usable (${inSplit.join(', ')}), ${verdicts.length - studies.length} left out`,
+    ...notes.map((note) => printable(note, 300)),
   ];
   const kinds = reasonsByKind(verdicts);
   const width = Math.max(0, ...kinds.map(([kind]) => kind.length));
@@ -75,7 +78,7 @@ export function dataCommand(): Command {
   command
     .command('check')
     .description('say which studies are usable, which are not and why; decodes nothing')
-    .requiredOption('--dataset <name>', 'phantom or echonet-dynamic')
+    .requiredOption('--dataset <name>', datasetNames.join(' or '))
     .requiredOption('--data-root <dir>', "the data set's folder")
     .option('--limit <n>', 'check only this many studies, spread evenly', parseLimit)
     .option('--json', 'print one JSON document')

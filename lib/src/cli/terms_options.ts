@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
+import { Interrupted } from '../host/errors.js';
 import type { TermsOptions } from '../terms.js';
 
 /** What a command line says about terms. */
@@ -17,10 +18,18 @@ export function addTermsOption(command: Command): Command {
   );
 }
 
+/** Asks a yes-or-no question; the end of input is a no, Ctrl-C stops the program. */
 async function askInTerminal(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const interrupt = new AbortController();
+  terminal.once('SIGINT', () => interrupt.abort());
   try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+    const answer = await terminal.question(`${question} [y/N] `, { signal: interrupt.signal });
+    return /^y(es)?$/i.test(answer.trim());
+  } catch (error) {
+    if (interrupt.signal.aborted) throw new Interrupted();
+    if ((error as Error).name !== 'AbortError') throw error;
+    return false;
   } finally {
     terminal.close();
   }

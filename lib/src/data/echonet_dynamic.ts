@@ -6,6 +6,7 @@ import { printable } from '../host/text.js';
 import { csvRows, type CsvRow } from '../files/csv.js';
 import { findEchoNetFolder } from './echonet_layout.js';
 import { readLabels, readSplit } from './labels.js';
+import { spread } from './spread.js';
 import type { Study, StudySet, Verdict } from './study.js';
 import { idOf, parseNumber, readTracings, tracedPair, type Tracing } from './tracings.js';
 import { checkVideo, openVideoFolder, type VideoCheck, type VideoFolder } from './video_check.js';
@@ -61,12 +62,6 @@ function duplicates(rows: readonly ListRow[]): Map<number, string> {
     }
   }
   return reasons;
-}
-
-/** N of the rows, spread evenly, so that a list sorted by split keeps every split. */
-function spread<T>(rows: readonly T[], limit = rows.length): readonly T[] {
-  if (limit >= rows.length) return rows;
-  return Array.from({ length: limit }, (_, i) => rows[Math.floor((i * rows.length) / limit)] as T);
 }
 
 function nameless(row: number): VideoCheck {

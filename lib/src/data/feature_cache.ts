@@ -90,7 +90,7 @@ class MapStore {
 
   /** Adds a shard, named by the frames in it: runs that fill one cache at once replace a shard only by its equal. */
   async append(entries: ReadonlyMap<string, TensorData>): Promise<void> {
-    const folder = makeMapFolder(this.identity);
+    const folder = await makeMapFolder(this.identity);
     const name = createHash('sha256')
       .update(JSON.stringify([...entries.keys()]))
       .digest('hex')

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { fileError, writeFileAtomic } from '../files/atomic.js';
 import { removeFolderAtomic, removeUnfinished } from '../files/atomic_folder.js';
 import { readJsonObject } from '../files/json.js';
 import { BadInput } from '../host/errors.js';
@@ -29,6 +30,7 @@ export interface CachedMap {
 const featuresFolder = (): string => cachePath('features');
 const leaseFolder = (): string => join(featuresFolder(), '.in_use');
 const identityFile = 'map.json';
+const readOnly = new Set(['EROFS', 'EACCES', 'EPERM']);
 
 /** The folder of one map of one teacher. */
 export function mapFolder({ weights, preprocessing, layer, grid, dtype }: MapIdentity): string {
@@ -36,12 +38,16 @@ export function mapFolder({ weights, preprocessing, layer, grid, dtype }: MapIde
   return join(featuresFolder(), createHash('sha256').update(identity).digest('hex').slice(0, 32));
 }
 
-/** Makes a map's folder with the file that says what is in it. */
-export function makeMapFolder(identity: MapIdentity): string {
+/** Makes a map's folder with the file that says what is in it. @throws BadInput when it cannot be written to. */
+export async function makeMapFolder(identity: MapIdentity): Promise<string> {
   const folder = mapFolder(identity);
-  mkdirSync(folder, { recursive: true });
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw fileError(error, folder, 'a cache to write to');
+  }
   const file = join(folder, identityFile);
-  if (!existsSync(file)) writeFileSync(file, `${JSON.stringify(identity)}\n`);
+  if (!existsSync(file)) await writeFileAtomic(file, `${JSON.stringify(identity)}\n`);
   return folder;
 }
 
@@ -68,14 +74,22 @@ function heldMaps(): Set<string> {
   return held;
 }
 
-/** Says that maps are in use and when; the result ends that. */
+/**
+ * Says that maps are in use and when; the result ends that. A cache that may only be read is left as it is.
+ * @throws BadInput when the cache is no folder or the disk is full.
+ */
 export function holdMaps(folders: readonly string[]): () => void {
   const parent = leaseFolder();
-  mkdirSync(parent, { recursive: true });
   const lease = join(parent, `${process.pid}.${randomUUID()}`);
-  writeFileSync(lease, folders.map((folder) => basename(folder)).join('\n'));
-  const now = new Date();
-  for (const folder of folders) if (existsSync(folder)) utimesSync(folder, now, now);
+  try {
+    mkdirSync(parent, { recursive: true });
+    writeFileSync(lease, folders.map((folder) => basename(folder)).join('\n'));
+    const now = new Date();
+    for (const folder of folders) if (existsSync(folder)) utimesSync(folder, now, now);
+  } catch (error) {
+    if (!readOnly.has((error as NodeJS.ErrnoException).code ?? ''))
+      throw fileError(error, parent, 'a cache to write to');
+  }
   return () => rmSync(lease, { force: true });
 }
 

@@ -4,10 +4,11 @@ import { printable } from '../host/text.js';
 import { openAvi, type Avi } from '../files/avi.js';
 import { decodeFrames } from '../files/ffmpeg.js';
 import { decodeJpeg } from '../files/jpeg.js';
+import { readFrameFile } from './frame_file.js';
 import type { GreyImage, Study } from './study.js';
 
-/** What decoded the frames: the library's own reader of Motion-JPEG AVI, or ffmpeg. */
-export type Decoder = 'mjpeg' | 'ffmpeg';
+/** What decoded the frames: the library's own reader of Motion-JPEG AVI, ffmpeg, or its reader of NIfTI. */
+export type Decoder = 'mjpeg' | 'ffmpeg' | 'nifti';
 
 /** Chosen frames of one video. */
 export interface Frames {
@@ -72,10 +73,19 @@ export async function readFrames(
   return { images: await withFfmpeg(video, indices, options), decoder: 'ffmpeg' };
 }
 
+async function decodePair({ video, edFrame, esFrame }: Study, options: FrameOptions): Promise<FramePair> {
+  if (typeof video === 'string') {
+    const { images, decoder } = await readFrames(video, [edFrame, esFrame], options);
+    const [ED, ES] = images as [GreyImage, GreyImage];
+    return { ED, ES, decoder };
+  }
+  options.signal?.throwIfAborted();
+  return { ED: readFrameFile(video.ED).image, ES: readFrameFile(video.ES).image, decoder: 'nifti' };
+}
+
 /** The ED and ES frames of a study, decoded on the fly. */
 export async function extractFrames(study: Study, options: FrameOptions = {}): Promise<FramePair> {
-  const { images, decoder } = await readFrames(study.video, [study.edFrame, study.esFrame], options);
-  const [ED, ES] = images as [GreyImage, GreyImage];
+  const { ED, ES, decoder } = await decodePair(study, options);
   if (ED.height === ES.height && ED.width === ES.width) return { ED, ES, decoder };
   const size = ({ height, width }: GreyImage): string => `${height}×${width}`;
   throw new BadInput({ where: study.id, expected: `ED and ES of one size, ${size(ED)}`, got: size(ES) });

@@ -24,6 +24,20 @@ export interface Labels {
 /** 12.345 as 12.3, 12 as 12. */
 const short = (value: number): string => String(Math.round(value * 10) / 10);
 
+/** What is wrong with labels that are numbers: their range (EF in %, volumes in mL) and their order. */
+export function labelFaults(EF: number, ESV: number, EDV: number): string[] {
+  const reasons = range(EF, ESV, EDV);
+  if (reasons.length > 0 || ESV < EDV) return reasons;
+  return [`ESV is not below EDV: ${short(ESV)} and ${short(EDV)} mL`];
+}
+
+/** A clause where EF lies further from that of its volumes than {@link efTolerance}. */
+export function efDisagreement(EF: number, ESV: number, EDV: number): string[] {
+  const byVolumes = ejectionFraction(EDV, ESV);
+  if (Math.abs(EF - byVolumes) <= efTolerance) return [];
+  return [`EF is at odds with its volumes: ${short(EF)} % and ${short(byVolumes)} %`];
+}
+
 function range(EF: number, ESV: number, EDV: number): string[] {
   const reasons: string[] = [];
   if (!(EF > 0 && EF < 100)) reasons.push(`EF out of range: ${short(EF)} %, expected above 0 and below 100`);
@@ -48,15 +62,8 @@ export function readLabels(row: Readonly<Record<'EF' | 'ESV' | 'EDV', string>>):
     const reasons = missing.map((name) => `${name} is not a number: "${printable(row[name], 20)}"`);
     return { EF, ESV, EDV, reasons };
   }
-  const reasons = range(EF, ESV, EDV);
-  if (reasons.length > 0) return { EF, ESV, EDV, reasons };
-  if (ESV >= EDV) {
-    return { EF, ESV, EDV, reasons: [`ESV is not below EDV: ${short(ESV)} and ${short(EDV)} mL`] };
-  }
-  const byVolumes = ejectionFraction(EDV, ESV);
-  const agrees = Math.abs(EF - byVolumes) <= efTolerance;
-  const disagreement = `EF is at odds with its volumes: ${short(EF)} % and ${short(byVolumes)} %`;
-  return { EF, ESV, EDV, reasons: agrees ? [] : [disagreement] };
+  const faults = labelFaults(EF, ESV, EDV);
+  return { EF, ESV, EDV, reasons: faults.length > 0 ? faults : efDisagreement(EF, ESV, EDV) };
 }
 
 /** The split of a row in any case; `null` if it is none. */

@@ -6,14 +6,29 @@ export type View = '2CH' | '4CH';
 /** The part of a data set a study belongs to; all views of a patient share one. */
 export type Split = 'TRAIN' | 'VAL' | 'TEST';
 
+/** A picture in a NIfTI file: the whole of a 2-D one, or a frame (0-based) of a 3-D one. */
+export interface FrameFile {
+  readonly path: string;
+  readonly frame: number | null;
+}
+
+/** Where ED and ES stand as pictures of their own instead of frames of one cine. */
+export interface FrameFiles {
+  readonly ED: FrameFile;
+  readonly ES: FrameFile;
+}
+
+/** How good a view is to look at, as CAMUS grades it. */
+export type ImageQuality = 'Good' | 'Medium' | 'Poor';
+
 /** One patient in one view, usable: its cine, its ED and ES frames and its labels. */
 export interface Study {
   readonly id: string;
   readonly patient: string;
   readonly view: View;
   readonly split: Split;
-  /** Absolute path of the cine. */
-  readonly video: string;
+  /** Absolute path of the cine, or those of the ED and the ES picture. */
+  readonly video: string | FrameFiles;
   /** End-diastolic frame, 0-based. */
   readonly edFrame: number;
   /** End-systolic frame, 0-based; may precede ED. */
@@ -28,6 +43,10 @@ export interface Study {
   readonly fps: number;
   /** Frames that the video file holds. */
   readonly numberOfFrames: number;
+  readonly sex?: 'F' | 'M' | undefined;
+  /** Years. */
+  readonly age?: number | undefined;
+  readonly imageQuality?: ImageQuality | undefined;
 }
 
 /** What was found out about a study; `null` where unknown. A usable study has no reasons. */
@@ -43,6 +62,8 @@ export interface Verdict {
   readonly EDV: number | null;
   readonly ESV: number | null;
   readonly EF: number | null;
+  /** What a reader should know of it although it does not leave it out, one clause each. */
+  readonly notes?: readonly string[];
 }
 
 /** The studies of a data set: the usable ones, and a verdict on every one. */
@@ -52,4 +73,6 @@ export interface StudySet {
   readonly root: string;
   readonly studies: readonly Study[];
   readonly verdicts: readonly Verdict[];
+  /** What holds for the data set as a whole, such as where its split comes from; one sentence each. */
+  readonly notes?: readonly string[];
 }

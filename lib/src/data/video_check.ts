@@ -32,7 +32,8 @@ export async function openVideoFolder(root: string, folder: string): Promise<Vid
   return { folder, allowed, hasFfmpeg: (await findFfmpeg()) !== undefined };
 }
 
-function isInside(path: string, folder: string): boolean {
+/** Whether a path lies in a folder, both absolute and without links. */
+export function isInside(path: string, folder: string): boolean {
   return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
 

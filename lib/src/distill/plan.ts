@@ -1,6 +1,6 @@
 import type { Training } from '../schema/generated/experiment.js';
 import type { AdamWOptions } from './adamw.js';
-import { constantly, type RateSchedule, type Schedule } from './curriculum.js';
+import { constantly, rateAt, valueAt, type RateSchedule, type Schedule } from './curriculum.js';
 import type { FeatureLoss, TargetWeights, TaskLoss } from './losses.js';
 
 /** A stretch of a run with its own loss weights; the optimizer's moments start anew with it. */
@@ -38,6 +38,11 @@ export interface TrainPlan {
   readonly max_grad_norm: number | null;
   /** Optimizer steps between validations; 0: at the end only. */
   readonly validateEvery: number;
+  /**
+   * Ends the run after so many validations of the last stage without a new lowest loss; null: never. The count follows
+   * from the validations, which a checkpoint holds.
+   */
+  readonly earlyStopping: number | null;
   /** Optimizer steps between checkpoints; 0: at the end only. */
   readonly checkpointEvery: number;
 }
@@ -55,6 +60,28 @@ export function stageAt(plan: TrainPlan, step: number): { stage: Stage; stageSte
     stageStep -= stage.steps;
   }
   throw new RangeError(`the run has no step ${step}`);
+}
+
+/** What the schedules say at a step. */
+export interface StepSettings {
+  readonly featureWeight: number;
+  readonly taskWeight: number;
+  readonly rate: number;
+}
+
+/** The settings of a step (from 0) after the given losses on VAL since its stage began. */
+export function settingsAt(plan: TrainPlan, step: number, losses: readonly number[]): StepSettings {
+  const { stage, stageStep } = stageAt(plan, step);
+  return {
+    featureWeight: valueAt(stage.featureWeight, stageStep, stage.steps, losses),
+    taskWeight: valueAt(stage.taskWeight, stageStep, stage.steps, losses),
+    rate: rateAt(plan.rate, step, stageStep, totalSteps(plan), losses),
+  };
+}
+
+/** The settings of every step as planned: as if the loss on VAL never stalled. */
+export function plannedSettings(plan: TrainPlan): (StepSettings & { readonly step: number })[] {
+  return Array.from({ length: totalSteps(plan) }, (_, step) => ({ step, ...settingsAt(plan, step, []) }));
 }
 
 function lossesOf({ feature_loss, task_loss, target_weights, consistency_weight }: Training): Losses {
@@ -88,10 +115,16 @@ export function planOf(training: Training, seed: number): TrainPlan {
     accumulate: training.accumulation_steps,
     stages: [features, task].filter((stage) => stage.steps > 0),
     losses: lossesOf(training),
-    rate: { peak: training.learning_rate, final: 0, warmupSteps: training.warmup_steps },
+    rate: {
+      peak: training.learning_rate,
+      final: 0,
+      warmupSteps: training.warmup_steps,
+      plateauPatience: training.rate_plateau,
+    },
     optimizer: { betas: [0.9, 0.999], eps: 1e-8, weight_decay: training.weight_decay },
     max_grad_norm: clip_norm > 0 ? clip_norm : null,
     validateEvery: training.validate_every,
+    earlyStopping: training.early_stopping,
     checkpointEvery: training.checkpoint_every,
   };
 }

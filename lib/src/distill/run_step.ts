@@ -3,10 +3,9 @@ import { BadInput } from '../host/errors.js';
 import { fold, rootKey } from '../tree/random.js';
 import { biasCorrections } from './adamw.js';
 import { chunksOf, microBatch, type Chunk, type Shares } from './batches.js';
-import { rateAt, valueAt } from './curriculum.js';
 import type { TrainData } from './data.js';
 import type { StepRecord } from './events.js';
-import { stageAt, totalSteps, type Stage, type TrainPlan } from './plan.js';
+import { settingsAt, stageAt, type TrainPlan } from './plan.js';
 import { groupAt, seedOf, type Pools } from './sampler.js';
 import type { Standardisation } from './targets.js';
 import type { MicroBatchLosses, TrainStep } from './train_step.js';
@@ -103,30 +102,22 @@ async function update(trainStep: TrainStep, plan: TrainPlan, rate: number, stage
   return value;
 }
 
-function weightsAt(stage: Stage, stageStep: number): { featureWeight: number; taskWeight: number } {
-  return {
-    featureWeight: valueAt(stage.featureWeight, stageStep, stage.steps),
-    taskWeight: valueAt(stage.taskWeight, stageStep, stage.steps),
-  };
-}
-
 /**
- * One optimizer step.
+ * One optimizer step; `losses` are those on VAL since its stage began.
  * @throws BadInput naming the studies when a loss or the gradient is not finite.
  */
-export async function runStep(context: StepContext, step: number): Promise<StepRecord> {
+export async function runStep(context: StepContext, step: number, losses: readonly number[]): Promise<StepRecord> {
   const { plan, data, pools, trainStep } = context;
   const { stage, stageStep } = stageAt(plan, step);
   const key = fold(fold(rootKey(plan.seed), 'sampler'), stage.name);
   const group = groupAt(pools, plan.batch * plan.accumulate, stage.labelledShare, stageStep, key);
   const labelled = group.filter((index) => data.studies[index]?.targets !== null).length;
-  const { featureWeight, taskWeight } = weightsAt(stage, stageStep);
+  const { featureWeight, taskWeight, rate } = settingsAt(plan, step, losses);
   const shares = {
     task: labelled > 0 ? taskWeight / labelled : 0,
     feature: context.withTeacher ? featureWeight / group.length : 0,
   };
-  const losses = await accumulateGroup(context, group, shares, step);
-  const rate = rateAt(plan.rate, step, stageStep, totalSteps(plan));
+  const found = await accumulateGroup(context, group, shares, step);
   const gradientNorm = await update(trainStep, plan, rate, stageStep);
   if (!Number.isFinite(gradientNorm)) {
     refuseNonFinite(
@@ -135,7 +126,7 @@ export async function runStep(context: StepContext, step: number): Promise<StepR
       group.map((index) => data.studies[index]?.id ?? String(index)),
     );
   }
-  const [feature, task] = [mean(losses.feature), mean(losses.task)];
+  const [feature, task] = [mean(found.feature), mean(found.task)];
   return {
     step,
     stage: stage.name,

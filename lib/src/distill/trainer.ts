@@ -11,6 +11,7 @@ import {
   type Best,
   type TrainState,
 } from './checkpoint.js';
+import { validationsSinceBest } from './curriculum.js';
 import { labelsOf, type TrainData } from './data.js';
 import type { StepRecord, TrainEvent, ValidationRecord } from './events.js';
 import { stageAt, totalSteps, type TrainPlan } from './plan.js';
@@ -46,6 +47,7 @@ export interface TrainOptions {
 }
 
 export interface TrainResult {
+  /** Optimizer steps taken: the plan's, or fewer when it stopped early. */
   readonly steps: number;
   /** The step whose parameters the student has now: the best on VAL, without VAL the last. */
   readonly chosenStep: number;
@@ -166,13 +168,28 @@ async function validateAndKeep({ options, variables, predictor }: Run, reached: 
   reached.best = { step, task: record.task, values: await valuesOf(variables) };
 }
 
+/** Losses on VAL since the stage of the next step began. */
+function stageLosses({ plan }: TrainOptions, { step, validations }: Reached): number[] {
+  const { stageStep } = stageAt(plan, step);
+  return validations.filter((record) => record.step > step - stageStep).map(({ task }) => task);
+}
+
+/** Whether every step has been taken, or the last stage has stalled for as long as the plan lets it. */
+function isOver(options: TrainOptions, reached: Reached): boolean {
+  const { plan } = options;
+  if (reached.step === totalSteps(plan)) return true;
+  const isLast = stageAt(plan, reached.step).stage === plan.stages.at(-1);
+  if (plan.earlyStopping === null || !isLast) return false;
+  return validationsSinceBest(stageLosses(options, reached)) >= plan.earlyStopping;
+}
+
 /** One optimizer step and what falls due after it. */
 async function advance(run: Run, reached: Reached): Promise<void> {
   const { options, optimizer, context } = run;
   const { plan, onEvent } = options;
   const total = totalSteps(plan);
   if (stageAt(plan, reached.step).stageStep === 0) optimizer.reset();
-  const record = await runStep(context, reached.step);
+  const record = await runStep(context, reached.step, stageLosses(options, reached));
   reached.history.push(record);
   reached.step += 1;
   onEvent?.({ kind: 'step', record, totalSteps: total });
@@ -187,7 +204,7 @@ function objectiveOf({ plan, standardisation }: TrainOptions): Objective {
 
 async function runSteps(run: Run): Promise<TrainResult> {
   const reached = await begin(run);
-  while (reached.step < totalSteps(run.options.plan)) {
+  while (!isOver(run.options, reached)) {
     try {
       await yieldToEvents(run.options.signal);
     } catch (interrupted) {
@@ -196,6 +213,7 @@ async function runSteps(run: Run): Promise<TrainResult> {
     }
     await advance(run, reached);
   }
+  await save(run, reached);
   const { step, history, validations, best, saved } = reached;
   if (best !== undefined) assignValues(run.variables, best.values);
   const untrained = await withoutGradient(run.variables, run.optimizer);

@@ -23,11 +23,18 @@ export async function writeFolderAtomic(path: string, fill: (folder: string) => 
   }
 }
 
-/** Removes a folder so that under its name it is there as a whole or not at all. */
+/**
+ * Removes a folder so that under its name it is there as a whole or not at all.
+ * @throws BadInput when the place cannot be written to.
+ */
 export async function removeFolderAtomic(path: string): Promise<void> {
   const hidden = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
-  await rename(path, hidden);
-  await rm(hidden, { recursive: true, force: true });
+  try {
+    await rename(path, hidden);
+    await rm(hidden, { recursive: true, force: true });
+  } catch (error) {
+    throw fileError(error, path, 'a folder that can be removed');
+  }
 }
 
 /** Removes what {@link writeFolderAtomic} or {@link removeFolderAtomic} left behind in a folder when its process was killed. */

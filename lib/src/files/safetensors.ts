@@ -134,7 +134,10 @@ export function readWeightMap(where: string): ReadonlyMap<string, string> {
   return files;
 }
 
-/** A checkpoint cut into several files. One is opened when a tensor in it is asked for: others need not be there. */
+/**
+ * A checkpoint cut into several files, with its index. A file is opened when an entry of it is first asked for, so that
+ * those of other models may be absent.
+ */
 class ShardedSafetensors implements OpenTensorSource {
   private readonly shards = new Map<string, SafetensorsFile>();
   private readonly fileOf: ReadonlyMap<string, string>;
@@ -146,14 +149,22 @@ class ShardedSafetensors implements OpenTensorSource {
   private holder(name: string): SafetensorsFile {
     const file = this.fileOf.get(name);
     if (file === undefined) {
-      throw new BadInput({ where: this.where, expected: `an entry ${printable(name, 200)}`, got: 'none of that name' });
+      const expected = `an entry ${printable(name, 200)}`;
+      throw new BadInput({ where: this.where, expected, got: 'none of that name' });
     }
-    const shard = this.shards.get(file) ?? new SafetensorsFile(join(dirname(this.where), file));
+    const shard = this.shards.get(file) ?? this.open(name, file);
     this.shards.set(file, shard);
     return shard;
   }
 
-  /** Of the files opened so far. */
+  private open(name: string, file: string): SafetensorsFile {
+    const path = join(dirname(this.where), file);
+    if (existsSync(path)) return new SafetensorsFile(path);
+    const expected = `${printable(file)} beside it`;
+    throw new BadInput({ where: entryOf(this.where, name), expected, got: 'no such file' });
+  }
+
+  /** Of the files that have been opened. */
   get metadata(): Readonly<Record<string, string>> {
     return Object.assign({}, ...[...this.shards.values()].map((shard) => shard.metadata)) as Record<string, string>;
   }

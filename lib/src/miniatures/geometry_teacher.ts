@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { LV_CAVITY } from '../data/phantom/targets.js';
+import { LV_CAVITY } from '../data/mask_labels.js';
 import * as siglip from '../models/siglip_vision.js';
 import { siglipVisionConfig, type SiglipVisionConfig } from '../models/siglip_vision_config.js';
 import { initialise, trainable } from '../tree/params.js';

@@ -1,6 +1,6 @@
 import { openSafetensors, type OpenTensorSource } from '../files/safetensors.js';
 import { BadInput } from '../host/errors.js';
-import { checkEntries, load, type TensorSource } from '../tree/params.js';
+import { checkEntries, denseLeaf, load, type LeafMaker, type TensorSource } from '../tree/params.js';
 import type { ParamsOf, Spec } from '../tree/spec.js';
 
 /**
@@ -20,14 +20,19 @@ export function prefixOf(source: Pick<TensorSource, 'where' | 'names'>, anchor: 
 
 /**
  * The parameters of a model from a checkpoint file, index or folder in whatever prefix and dtype it is stored; entries of
- * other models in it are ignored. The caller owns the tensors.
+ * other models in it are ignored. `leafOf` may keep weights at another precision. The caller owns the tensors.
  * @throws BadInput naming the file and the missing, misshapen or damaged entry.
  */
-export function loadCheckpoint<S extends Spec>(spec: S, path: string, anchor: string): ParamsOf<S> {
+export function loadCheckpoint<S extends Spec>(
+  spec: S,
+  path: string,
+  anchor: string,
+  leafOf: LeafMaker = denseLeaf,
+): ParamsOf<S> {
   const source: OpenTensorSource = openSafetensors(path);
   try {
     const prefix = prefixOf(source, anchor);
-    return load(spec, source, (name) => prefix + name);
+    return load(spec, source, (name) => prefix + name, leafOf);
   } finally {
     source.close();
   }

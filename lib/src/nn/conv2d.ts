@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { padSpatial, symmetricPadding } from '../ops/pad.js';
-import { dense, isTrainable, type Leaf } from '../tree/leaf.js';
-import { linear, vector, type LinearOptions } from './linear.js';
+import { dense, isTrainable, shapeOf, type Leaf } from '../tree/leaf.js';
+import { denseValue, linear, vector, type LinearOptions } from './linear.js';
 import { loraProduct } from './lora.js';
 
 /** TensorFlow's SAME (timm's Conv2dSame), PyTorch's padding by the kernel's half, or none. */
@@ -18,12 +18,8 @@ type NativePadding = 'same' | 'valid';
 /** The input and the padding that remains for TensorFlow, which has no symmetric one. */
 function padded(x: tf.Tensor4D, leaf: Leaf, stride: number, pad: Padding): { x: tf.Tensor4D; pad: NativePadding } {
   if (pad !== 'symmetric') return { x, pad };
-  const [height = 1, width = 1] = kernelShape(leaf);
+  const [height = 1, width = 1] = shapeOf(leaf);
   return { x: padSpatial(x, symmetricPadding(height, stride), symmetricPadding(width, stride)), pad: 'valid' };
-}
-
-function kernelShape(leaf: Leaf): readonly number[] {
-  return leaf.kind === 'lora' ? kernelShape(leaf.base) : leaf.value.shape;
 }
 
 function denseConv(x: tf.Tensor4D, kernel: Kernel, stride: number, pad: NativePadding): tf.Tensor4D {
@@ -41,7 +37,7 @@ function convLeaf(
   pad: NativePadding,
   { dropoutKey }: LinearOptions = {},
 ): tf.Tensor4D {
-  if (weight.kind !== 'lora') return denseConv(x, weight.value as Kernel, stride, pad);
+  if (weight.kind !== 'lora') return denseConv(x, denseValue<Kernel>(weight), stride, pad);
   return loraProduct(
     x,
     weight,
@@ -88,8 +84,7 @@ function frozenDepthwise(x: tf.Tensor4D, filter: Kernel, stride: number, pad: Na
 /** Depthwise k×k convolution; x `[B, H, W, C]`, weight `[kh, kw, C, 1]`, result owned by the caller. */
 export function depthwiseConv2d(x: tf.Tensor4D, weight: Leaf, options: Conv2dOptions = {}): tf.Tensor4D {
   const { stride = 1, pad = 'same' } = options;
-  if (weight.kind !== 'dense') throw new Error(`expected a dense depthwise kernel, got a ${weight.kind} leaf`);
-  const filter = weight.value as Kernel;
+  const filter = denseValue<Kernel>(weight);
   return tf.tidy(() => {
     const input = padded(x, weight, stride, pad);
     if (isTrainable(filter)) return tf.depthwiseConv2d(input.x, filter, stride, input.pad);

@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { isTrainable, type Leaf } from '../tree/leaf.js';
+import { weightOf } from '../ops/dequantize.js';
+import { llmInt8Input } from '../ops/llm_int8.js';
+import { isTrainable, type BaseLeaf, type Leaf, type LoraLeaf } from '../tree/leaf.js';
 import type { DropoutKey } from './dropout.js';
 import { loraProduct } from './lora.js';
 
@@ -13,31 +15,27 @@ export interface LinearOptions {
 
 /**
  * The product with a frozen weight as one operation in x alone: the tape neither keeps x nor evaluates a gradient for W,
- * and a base that has to be made anew (dequantized) is made again in the backward pass.
+ * and a base that has to be dequantized is dequantized again in the backward pass.
  */
-function frozenMatMul(x: tf.Tensor2D, weight: () => tf.Tensor2D): tf.Tensor2D {
+function frozenMatMul(x: tf.Tensor2D, leaf: BaseLeaf): tf.Tensor2D {
+  const weight = (after: tf.Tensor): tf.Tensor2D => weightOf(leaf, after) as tf.Tensor2D;
+  const threshold = leaf.kind === 'int8' ? leaf.outlierThreshold : undefined;
+  const seen = (input: tf.Tensor2D): tf.Tensor2D => (threshold === undefined ? input : llmInt8Input(input, threshold));
   return tf.customGrad((input) => ({
-    value: tf.matMul(input as tf.Tensor2D, weight(), false, true),
-    gradFunc: (dy: tf.Tensor) => tf.matMul(dy as tf.Tensor2D, weight()),
+    value: tf.matMul(seen(input as tf.Tensor2D), weight(input as tf.Tensor), false, true),
+    gradFunc: (dy: tf.Tensor) => tf.matMul(dy as tf.Tensor2D, weight(dy)),
   }))(x) as tf.Tensor2D;
 }
 
 /** x `[N, in]` times the weight of a leaf `[out, in]`, transposed: `[N, out]`. */
 export function matMulLeaf(x: tf.Tensor2D, leaf: Leaf, dropoutKey?: DropoutKey): tf.Tensor2D {
-  switch (leaf.kind) {
-    case 'dense': {
-      const weight = leaf.value as tf.Tensor2D;
-      return isTrainable(weight) ? tf.matMul(x, weight, false, true) : frozenMatMul(x, () => weight);
-    }
-    case 'lora':
-      return loraProduct(
-        x,
-        leaf,
-        dropoutKey,
-        (input) => matMulLeaf(input, leaf.base),
-        (input) => tf.matMul(tf.matMul(input, leaf.A as tf.Tensor2D, false, true), leaf.B as tf.Tensor2D, false, true),
-      );
+  if (leaf.kind === 'lora') {
+    const { base, A, B } = leaf as LoraLeaf & { readonly A: tf.Tensor2D; readonly B: tf.Tensor2D };
+    const lowRank = (input: tf.Tensor2D): tf.Tensor2D => tf.matMul(tf.matMul(input, A, false, true), B, false, true);
+    return loraProduct(x, leaf, dropoutKey, (input) => matMulLeaf(input, base), lowRank);
   }
+  const trained = leaf.kind === 'dense' && isTrainable(leaf.value);
+  return trained ? tf.matMul(x, leaf.value as tf.Tensor2D, false, true) : frozenMatMul(x, leaf);
 }
 
 /** A parameter that is no matrix of a product (a table, a probe) as the tensor it is; LoRA never adapts one. */

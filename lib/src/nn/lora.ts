@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { weightOf } from '../ops/dequantize.js';
 import { detached } from '../ops/detached.js';
 import type { LoraLeaf } from '../tree/leaf.js';
 import { dropout, type DropoutKey } from './dropout.js';
@@ -18,9 +19,14 @@ export function outputNorms(weight: tf.Tensor): tf.Tensor1D {
   return tf.tidy(() => tf.sqrt(tf.sum<tf.Tensor1D>(tf.square(weight), weight.rank === 2 ? [1] : [0, 1, 2])));
 }
 
+/** W + scale·B·A in the shape of the weight; the caller owns it. `after` as in {@link weightOf}. */
+export function loraWeight(leaf: Pick<LoraLeaf, 'base' | 'A' | 'B' | 'scale'>, after?: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => tf.add(weightOf(leaf.base, after), loraUpdate(leaf)));
+}
+
 /** DoRA's factor of each output, magnitude / ‖W + scale·B·A‖, `[out]`; its gradient sees the magnitude alone (§4.3). */
-export function doraFactor(leaf: LoraLeaf & { readonly magnitude: tf.Tensor }): tf.Tensor1D {
-  const norms = detached(() => outputNorms(tf.add(leaf.base.value, loraUpdate(leaf))));
+export function doraFactor(leaf: LoraLeaf & { readonly magnitude: tf.Tensor }, after?: tf.Tensor): tf.Tensor1D {
+  const norms = detached(() => outputNorms(loraWeight(leaf, after)));
   return tf.div(leaf.magnitude as tf.Tensor1D, norms);
 }
 
@@ -40,7 +46,7 @@ export function loraProduct<T extends tf.Tensor>(
   const update = tf.mul(lowRank(dropped), leaf.scale);
   const plain = base(x);
   if (magnitude === undefined) return tf.add(plain, update);
-  const factor = doraFactor({ ...leaf, magnitude });
+  const factor = doraFactor({ ...leaf, magnitude }, x);
   const stretched = dropped === x ? plain : base(dropped);
   return tf.add(plain, tf.add(tf.mul(stretched, tf.sub(factor, 1)), tf.mul(update, factor)));
 }

@@ -31,6 +31,7 @@ const pointwise = '.*(conv_pwl|pw_exp\\.conv|pw_proj\\.conv|attn\\.(query|key|va
 const phantom: Experiment = {
   preset: 'phantom',
   seed: 0,
+  precision: 'auto',
   data: {
     dataset: 'phantom',
     root: null,
@@ -45,7 +46,7 @@ const phantom: Experiment = {
   },
   student: { weights: 'mobilenetv5-shapes', preprocessing: mobilenetPreprocessing(112), fusion_size: 64 },
   bridges: [{ teacher: 'last_hidden_state', student: 'stage.2', grid: 7, projector: 'linear' }],
-  adapter: { r: 8, lora_alpha: 16, lora_dropout: 0, target_modules: pointwise, use_rslora: false },
+  adapter: { r: 8, lora_alpha: 16, lora_dropout: 0, target_modules: pointwise, use_rslora: false, use_dora: false },
   training: {
     steps: 300,
     feature_steps: 100,
@@ -61,6 +62,8 @@ const phantom: Experiment = {
     task_loss: 'mse',
     target_weights: { EDV: 1, ESV: 1, EF: 1 },
     consistency_weight: 0,
+    rate_plateau: null,
+    early_stopping: null,
     validate_every: 50,
     checkpoint_every: 100,
     keep_checkpoints: 3,

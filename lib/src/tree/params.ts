@@ -3,7 +3,7 @@ import { BadInput } from '../host/errors.js';
 import { dense, isLeaf, isTrainable, tensorsOf, type Leaf } from './leaf.js';
 import { toMemory } from './layout.js';
 import { fold, type Key } from './random.js';
-import { buildParams, flattenSpec, type Params, type ParamsOf, type Shape, type Spec } from './spec.js';
+import { buildParams, flattenSpec, type Params, type ParamSpec, type ParamsOf, type Shape, type Spec } from './spec.js';
 
 /** Named tensors of a file, read one at a time (files/safetensors implements it). */
 export interface TensorSource {
@@ -49,11 +49,15 @@ export function mapParams<P extends Params>(params: P, f: (leaf: Leaf, path: str
   return visit(params, '') as P;
 }
 
+/** Makes the leaf of a parameter from its values in the checkpoint's order. */
+export type LeafMaker = (path: string, spec: ParamSpec, values: Float32Array) => Leaf;
+
+/** A frozen leaf at full precision. */
+export const denseLeaf: LeafMaker = (_path, { shape, layout }, values) => dense(toMemory(values, shape, layout));
+
 /** New parameters by the spec's initialisers, frozen; the caller owns the tensors. */
-export function initialise<S extends Spec>(spec: S, key: Key): ParamsOf<S> {
-  return buildParams(spec, (path, { shape, layout, init }) =>
-    dense(toMemory(init(fold(key, path), shape), shape, layout)),
-  );
+export function initialise<S extends Spec>(spec: S, key: Key, leafOf: LeafMaker = denseLeaf): ParamsOf<S> {
+  return buildParams(spec, (path, param) => leafOf(path, param, param.init(fold(key, path), param.shape)));
 }
 
 function checkEntry(source: TensorSource, name: string, shape: Shape): void {
@@ -91,17 +95,18 @@ export function load<S extends Spec>(
   spec: S,
   source: TensorSource,
   rename: (path: string) => string = (path) => path,
+  leafOf: LeafMaker = denseLeaf,
 ): ParamsOf<S> {
   checkEntries(spec, source, rename);
-  const loaded: tf.Tensor[] = [];
+  const loaded: Leaf[] = [];
   try {
-    return buildParams(spec, (path, { shape, layout }) => {
-      const tensor = toMemory(source.read(rename(path)), shape, layout);
-      loaded.push(tensor);
-      return dense(tensor);
+    return buildParams(spec, (path, param) => {
+      const leaf = leafOf(path, param, source.read(rename(path)));
+      loaded.push(leaf);
+      return leaf;
     });
   } catch (error) {
-    tf.dispose(loaded);
+    tf.dispose(loaded.flatMap(tensorsOf));
     throw error;
   }
 }
@@ -129,6 +134,7 @@ export function trainableVariables(params: Params): Map<string, tf.Variable> {
       if (isTrainable(leaf.value)) found.set(path, leaf.value);
       continue;
     }
+    if (leaf.kind !== 'lora') continue;
     if (isTrainable(leaf.A)) found.set(`${path}.lora_A`, leaf.A);
     if (isTrainable(leaf.B)) found.set(`${path}.lora_B`, leaf.B);
     const { magnitude } = leaf;

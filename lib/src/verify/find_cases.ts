@@ -47,7 +47,9 @@ function kindsByContent(folder: string): string[] {
   if ('arch_def' in config || /^mobilenetv5/.test(String(config['architecture']))) return ['mobilenetv5'];
   if (type === 'gemma3n' && isJsonObject(config['vision_config'])) return ['gemma3n_vision'];
   if (type.startsWith('gemma3n')) return ['gemma3n'];
-  return type.startsWith('siglip') || 'patch_size' in config ? ['siglip'] : [];
+  if (type.startsWith('siglip') || 'patch_size' in config) return ['siglip'];
+  const matrices = readdirSync(folder).some((file) => /^case\d+_\d+x\d+\.safetensors$/.test(file));
+  return matrices && !has('config.json') ? ['quant'] : [];
 }
 
 function kindByName(folder: string): string | undefined {

@@ -17,6 +17,7 @@ import { replayKeyLists } from './key_lists.js';
 import { replayPreprocess } from './preprocess.js';
 import { replayKd } from './replay_kd.js';
 import { replayLora } from './replay_lora.js';
+import { replayQuant } from './replay_quant.js';
 
 /** Runs a model on the input of a golden file and compares all its other tensors. */
 function compareForward(
@@ -128,6 +129,7 @@ export const replays: Readonly<Record<string, Replay>> = {
   full: replayKeyLists,
   lora: replayLora,
   kd: replayKd,
+  quant: replayQuant,
 };
 
 /** Kinds whose replay needs every gradient. */

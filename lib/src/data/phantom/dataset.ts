@@ -24,7 +24,8 @@ export interface PhantomConfig {
 /** Changes whenever the same config would give other bytes. */
 const RECIPE = 1;
 
-const STAMP = 'phantom.json';
+/** The file that says which phantoms a folder holds. */
+export const STAMP = 'phantom.json';
 
 const README = `Phantom echocardiograms in the layout of EchoNet-Dynamic
 
@@ -35,16 +36,18 @@ A result on phantoms shows that a method runs, not how it does on patients.
 For research only; not for clinical use.
 `;
 
-const LICENSE = `These synthetic data may be used under the Apache License, Version 2.0 (https://www.apache.org/licenses/LICENSE-2.0),
+export const LICENSE = `These synthetic data may be used under the Apache License, Version 2.0 (https://www.apache.org/licenses/LICENSE-2.0),
 as the GEMMA 3NCORE project that makes them. They are provided "AS IS", without warranties or conditions of any kind.
 `;
 
-function stampOf({ studies, seed, size, split }: PhantomConfig): string {
+/** The text of the stamp: the same for the same bytes. */
+export function stampOf({ studies, seed, size, split }: PhantomConfig, kind = 'phantom', recipe = RECIPE): string {
   const { train, val } = split;
-  return `${JSON.stringify({ kind: 'phantom', recipe: RECIPE, studies, seed, size, split: { train, val } }, null, 2)}\n`;
+  return `${JSON.stringify({ kind, recipe, studies, seed, size, split: { train, val } }, null, 2)}\n`;
 }
 
-function checkConfig({ studies, size, split }: PhantomConfig): void {
+/** @throws BadInput when a number makes no sense. */
+export function checkConfig({ studies, size, split }: PhantomConfig): void {
   const check = (ok: boolean, where: string, expected: string, got: unknown): void => {
     if (!ok) throw new BadInput({ where: `phantom data set, ${where}`, expected, got: String(got) });
   };
@@ -58,7 +61,7 @@ function checkConfig({ studies, size, split }: PhantomConfig): void {
  * The stamp of the phantoms at `target`, null where there is nothing or an empty folder.
  * @throws BadInput where something else stands that must not be replaced.
  */
-async function whatStandsAt(target: string): Promise<string | null> {
+export async function whatStandsAt(target: string): Promise<string | null> {
   try {
     const names = await readdir(target);
     if (names.includes(STAMP)) return await readFile(join(target, STAMP), 'utf8');

@@ -49,7 +49,7 @@ function visible(probe: Probe, placement: Placement, ventricle: Ventricle): numb
 }
 
 /** The best of some random placements: a standard view shows the whole ventricle. */
-function drawPlacement(random: Random, probe: Probe, wall: number, ventricle: Ventricle): Placement {
+export function drawPlacement(random: Random, probe: Probe, wall: number, ventricle: Ventricle): Placement {
   let best: Placement | undefined;
   let most = -1;
   for (let attempt = 0; attempt < 12 && most < 0.99; attempt++) {

@@ -1,13 +1,8 @@
+import { BACKGROUND, LEFT_ATRIUM, LV_CAVITY, MYOCARDIUM } from '../mask_labels.js';
 import { CAP_ROWS, LATERAL_WALL, layerOf, LEFT_BLOOD, rowOf, ROWS, SEPTUM, VENTRICLE_ROWS } from './heart.js';
 import { heartAt, toHeart, toPicture, ventricleAt, type PhantomStudy, type Point } from './study.js';
 import { chord, DISCS } from './ventricle.js';
 import { pixelMm } from './view.js';
-
-/** Labels of a mask, as CAMUS numbers them. */
-export const BACKGROUND = 0;
-export const LV_CAVITY = 1;
-export const MYOCARDIUM = 2;
-export const LEFT_ATRIUM = 3;
 
 function labelOf(row: number, layer: number): number {
   const atria = row >= CAP_ROWS + VENTRICLE_ROWS;

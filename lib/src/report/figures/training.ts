@@ -110,15 +110,22 @@ const weights = [
   { key: 'taskWeight', name: 'task', color: palette.green, dash: 'dash' },
 ] as const;
 
+/** Weights of the losses by optimizer step, as taken or as planned. */
+export interface Curriculum {
+  readonly history: readonly Readonly<Pick<HistoryEntry, 'step' | 'featureWeight' | 'taskWeight'>>[];
+  /** By default those that were taken. */
+  readonly planned?: boolean;
+}
+
 /** The curriculum of a run: the weight of each loss by optimizer step. */
-export function curriculumFigure({ history }: Pick<TrainingRun, 'history'>, notes: readonly string[] = []): Figure {
+export function curriculumFigure({ history, planned = false }: Curriculum, notes: readonly string[] = []): Figure {
   const data = weights.map(({ key, name, color, dash }) => ({
     ...{ type: 'scatter', mode: 'lines', name, line: { width: 2.5, color, dash } },
     ...lineOf(history.map((entry) => ({ step: entry.step, value: entry[key] }))),
   }));
   return figure({
     name: 'curriculum',
-    title: 'Curriculum: weights of the losses',
+    title: `${planned ? 'Planned curriculum' : 'Curriculum'}: weights of the losses`,
     data,
     layout: { xaxis: stepAxis(), yaxis: axis('weight in the loss', { rangemode: 'tozero' }) },
     ...{ height: 380, notes },

@@ -13,9 +13,13 @@ export type Preset = 'tiny' | 'phantom' | 'medsiglip-gemma3n';
  */
 export type Seed = number;
 /**
+ * Of the frozen weights of teacher and student: fp32; int8 (8-bit weights); llm_int8 (8-bit weights and activations, as bitsandbytes); nf4 (4-bit weights, with LoRA: QLoRA); auto: by free memory, see Conduit's report.
+ */
+export type Precision = 'auto' | 'fp32' | 'int8' | 'llm_int8' | 'nf4';
+/**
  * Where the studies come from; phantom echocardiograms are made on the spot.
  */
-export type DataSet = 'phantom' | 'echonet-dynamic';
+export type DataSet = 'phantom' | 'echonet-dynamic' | 'camus';
 /**
  * The data set's folder; null: the phantom is made in the cache.
  */
@@ -107,6 +111,10 @@ export type TargetModules = string | string[];
  */
 export type RsLoRA = boolean;
 /**
+ * Also train the length of each output's weight.
+ */
+export type DoRA = boolean;
+/**
  * Optimizer steps in all; the baseline takes as many.
  */
 export type OptimizerSteps = number;
@@ -139,11 +147,19 @@ export type WarmUp = number;
  */
 export type GradientClip = number;
 /**
- * How the weight goes from its start to its end.
+ * How the weight goes from its start to its end; on a plateau it goes on whenever the validation loss stalls.
  */
-export type Schedule = 'constant' | 'linear' | 'cosine' | 'step';
+export type Schedule = 'constant' | 'linear' | 'cosine' | 'step' | 'plateau';
 export type Start = number;
 export type End = number;
+/**
+ * Of a plateau: validations in a row without a new lowest validation loss of the stage before the weight goes on.
+ */
+export type Patience = number;
+/**
+ * Of a plateau: what is left of the way to the end then.
+ */
+export type Factor = number;
 /**
  * How the maps of student and teacher are compared: mean squared error, 1 − cosine of the channels at every cell, or smooth L1 (quadratic up to a difference of 1).
  */
@@ -159,6 +175,14 @@ export type EF = number;
  * Weight, beside the task loss, of the squared contradiction between EF and (EDV − ESV)/EDV as predicted; 0: off.
  */
 export type Consistency = number;
+/**
+ * Halves the learning rate after so many validations in a row without a new lowest validation loss of the stage; null: never.
+ */
+export type RatePlateau = number | null;
+/**
+ * Ends training after so many validations of the last stage in a row without a new lowest validation loss; null: all steps are taken.
+ */
+export type EarlyStopping = number | null;
 /**
  * Steps between validations; the adapters with the lowest validation loss are kept.
  */
@@ -187,6 +211,7 @@ export interface Experiment {
   $schema?: Schema;
   preset: Preset;
   seed: Seed;
+  precision?: Precision;
   data: Data;
   teacher: Teacher;
   student: Student;
@@ -252,6 +277,7 @@ export interface Adapter {
   lora_dropout: LoRADropout;
   target_modules: TargetModules;
   use_rslora: RsLoRA;
+  use_dora?: DoRA;
 }
 export interface Training {
   steps: OptimizerSteps;
@@ -268,6 +294,8 @@ export interface Training {
   task_loss: TaskLoss;
   target_weights: TargetWeights;
   consistency_weight: Consistency;
+  rate_plateau: RatePlateau;
+  early_stopping: EarlyStopping;
   validate_every: ValidateEvery;
   checkpoint_every: CheckpointEvery;
   keep_checkpoints: CheckpointsKept;
@@ -280,6 +308,8 @@ export interface FeatureWeight {
   kind: Schedule;
   start: Start;
   end: End;
+  patience?: Patience;
+  factor?: Factor;
 }
 /**
  * The weight of the task loss over the steps after the feature-only ones.
@@ -288,6 +318,8 @@ export interface TaskWeight {
   kind: Schedule;
   start: Start;
   end: End;
+  patience?: Patience;
+  factor?: Factor;
 }
 /**
  * What each target counts in the task loss; only their ratios matter.

@@ -1,0 +1,137 @@
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { BadInput } from '../host/errors.js';
+import { printable } from '../host/text.js';
+import { unreadable } from '../files/byte_file.js';
+import type { Split, View } from './study.js';
+import { isInside } from './video_check.js';
+
+/** The parts of a CAMUS folder, absolute. */
+export interface CamusFolder {
+  readonly root: string;
+  /** Where the patients' folders are. */
+  readonly database: string;
+  /** Names of the patients' folders, sorted. */
+  readonly patients: readonly string[];
+  /** Folders beside them that are no patient's. */
+  readonly others: readonly string[];
+  /** The real paths that files must stay inside. */
+  readonly allowed: readonly string[];
+}
+
+/** The splits of the patients and where they come from. */
+export interface CamusSplits {
+  readonly source: string;
+  /** The splits that name a patient: one, unless something is wrong. */
+  readonly of: (patient: string) => readonly Split[];
+  /** The patients that files name. */
+  readonly named: readonly string[];
+}
+
+const patientName = /^patient\d{4}$/;
+
+function foldersIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isDirectory() === true)
+      .sort();
+  } catch (error) {
+    throw unreadable(folder, error);
+  }
+}
+
+/**
+ * Finds the patients of a CAMUS folder in the NIfTI layout: `database_nifti/patient0001/`, or the patients' folders
+ * directly; a folder that is none is {@link BadInput}.
+ */
+export function findCamusFolder(dataRoot: string): CamusFolder {
+  const root = resolve(dataRoot);
+  const where = printable(root, 200);
+  const expected = 'a CAMUS folder with database_nifti/patient0001/ …';
+  if (statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new BadInput({ where, expected, got: existsSync(root) ? 'a file' : 'no such folder' });
+  }
+  const inRoot = foldersIn(root);
+  const database = inRoot.includes('database_nifti') ? join(root, 'database_nifti') : root;
+  const folders = database === root ? inRoot : foldersIn(database);
+  const patients = folders.filter((name) => patientName.test(name));
+  if (patients.length === 0) {
+    const old = inRoot.includes('training') && inRoot.includes('testing');
+    const got = old
+      ? 'the older layout of CAMUS (training/, testing/ with .mhd files)'
+      : 'no folder of a patient in it';
+    throw new BadInput({ where, expected, got, fix: 'point to the folder that holds database_nifti/' });
+  }
+  const others = folders.filter((name) => !patientName.test(name) && name !== 'database_split');
+  return { root, database, patients, others, allowed: [realpathSync(root), realpathSync(database)] };
+}
+
+/** A file of a patient by its name without suffix: found, not there, or not to be opened. */
+export type Located =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** Looks for a patient's file under each of some names; links that leave the data root are refused. */
+export function locateFile({ database, allowed }: CamusFolder, patient: string, names: readonly string[]): Located {
+  for (const name of names) {
+    const path = join(database, patient, name);
+    if (!existsSync(path)) continue;
+    const real = realpathSync(path);
+    const shown = printable(relative(database, path));
+    if (!allowed.some((folder) => isInside(real, folder))) {
+      return { kind: 'refused', reason: `file outside the data root: ${shown}` };
+    }
+    return statSync(real).isFile() ? { kind: 'file', path } : { kind: 'refused', reason: `file is none: ${shown}` };
+  }
+  return { kind: 'missing' };
+}
+
+/** The file of an image or mask: `patient0001_4CH_ED_gt`, packed or not. */
+export function locateNifti(folder: CamusFolder, patient: string, view: View, what: string): Located {
+  const stem = `${patient}_${view}_${what}`;
+  return locateFile(folder, patient, [`${stem}.nii.gz`, `${stem}.nii`]);
+}
+
+const subgroups: readonly (readonly [string, Split])[] = [
+  ['subgroup_training.txt', 'TRAIN'],
+  ['subgroup_validation.txt', 'VAL'],
+  ['subgroup_testing.txt', 'TEST'],
+];
+
+/** The published ranges: 1–400 to train, 401–450 to validate, 451–500 to test. */
+function splitByNumber(patient: string): Split[] {
+  const number = Number(patient.slice('patient'.length));
+  if (number < 1 || number > 500) return [];
+  return [number <= 400 ? 'TRAIN' : number <= 450 ? 'VAL' : 'TEST'];
+}
+
+/** The splits by `database_split/subgroup_*.txt` where any of them is there, else by the ranges of the patients' numbers. */
+export function readCamusSplits({ root }: CamusFolder): CamusSplits {
+  const found = subgroups
+    .map(([name, split]) => ({ path: join(root, 'database_split', name), split }))
+    .filter(({ path }) => existsSync(path));
+  if (found.length === 0) {
+    return { source: 'the ranges of patient numbers 1–400, 401–450, 451–500', of: splitByNumber, named: [] };
+  }
+  const splits = new Map<string, Set<Split>>();
+  for (const { path, split } of found) {
+    let text: string;
+    try {
+      text = readFileSync(path, 'utf8');
+    } catch (error) {
+      throw unreadable(path, error);
+    }
+    for (const patient of text
+      .replace(/^\uFEFF/, '')
+      .split(/\s+/)
+      .filter(Boolean)) {
+      splits.set(patient, (splits.get(patient) ?? new Set<Split>()).add(split));
+    }
+  }
+  return {
+    source: 'the files database_split/subgroup_*.txt',
+    of: (patient) => [...(splits.get(patient) ?? [])],
+    named: [...splits.keys()],
+  };
+}

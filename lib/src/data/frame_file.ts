@@ -1,0 +1,38 @@
+import { basename } from 'node:path';
+import { BadInput } from '../host/errors.js';
+import { printable } from '../host/text.js';
+import { readNifti, type Nifti } from '../files/nifti.js';
+import type { Spacing } from './simpson.js';
+import type { FrameFile, GreyImage } from './study.js';
+
+/** A picture and how far apart its pixels are. */
+export interface SpacedImage {
+  readonly image: GreyImage;
+  readonly spacing: Spacing;
+}
+
+/** The values of the picture that is meant. */
+function sliceOf({ shape, values }: Nifti, frame: number | null, where: string): Nifti['values'] {
+  const got = `${shape.length}-D: ${shape.join(' × ')}`;
+  if (frame === null) {
+    if (shape.length === 2) return values;
+    throw new BadInput({ where, expected: 'a 2-D picture, x × y', got });
+  }
+  const frames = shape[2] ?? 0;
+  if (shape.length !== 3) throw new BadInput({ where, expected: 'a 3-D sequence, x × y × t', got });
+  if (frame >= frames) throw new BadInput({ where, expected: `frame ${frame} (0-based)`, got: `${frames} frames` });
+  const size = values.length / frames;
+  return values.subarray(frame * size, (frame + 1) * size);
+}
+
+/** Reads an 8-bit picture of a NIfTI file; another form and values outside 0 … 255 are {@link BadInput}. */
+export function readFrameFile({ path, frame }: FrameFile): SpacedImage {
+  const where = printable(basename(path));
+  const nifti = readNifti(path);
+  const values = sliceOf(nifti, frame, where);
+  const [width, height] = nifti.shape as readonly [number, number];
+  if (values instanceof Uint8Array) return { image: { width, height, data: values }, spacing: nifti.spacing };
+  const odd = values.find((value) => !(value >= 0 && value <= 255));
+  if (odd !== undefined) throw new BadInput({ where, expected: 'values from 0 to 255', got: String(odd) });
+  return { image: { width, height, data: Uint8Array.from(values, Math.round) }, spacing: nifti.spacing };
+}

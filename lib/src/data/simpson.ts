@@ -1,0 +1,144 @@
+import type { GreyImage } from '../files/image.js';
+import { LEFT_ATRIUM, LV_CAVITY, MYOCARDIUM } from './mask_labels.js';
+
+/** Distance of neighbouring pixels, mm. */
+export type Spacing = readonly [x: number, y: number];
+
+/** The left ventricle in one view: its long axis and the diameters of its discs from apex to base, mm. */
+export interface Discs {
+  readonly length: number;
+  readonly diameters: readonly number[];
+}
+
+/** The discs of a mask, or why it has none. */
+export type DiscsOfMask =
+  { readonly kind: 'discs'; readonly discs: Discs } | { readonly kind: 'none'; readonly reason: string };
+
+/** A place or a direction, mm. */
+type Place = readonly [x: number, y: number];
+
+const minus = ([ax, ay]: Place, [bx, by]: Place): Place => [ax - bx, ay - by];
+const dot = ([ax, ay]: Place, [bx, by]: Place): number => ax * bx + ay * by;
+const distance = (a: Place, b: Place): number => Math.hypot(a[0] - b[0], a[1] - b[1]);
+
+function mean(places: readonly Place[]): Place {
+  const sum = (axis: 0 | 1): number => places.reduce((total, place) => total + place[axis], 0);
+  return [sum(0) / places.length, sum(1) / places.length];
+}
+
+/** The pixels of the largest connected piece of the ventricle: strays of a mask do not count. */
+function cavityOf({ height, width, data }: GreyImage): { pixels: number[]; inside: Uint8Array } {
+  const seen = new Uint8Array(data.length);
+  let largest: number[] = [];
+  for (let start = 0; start < data.length; start++) {
+    if (data[start] !== LV_CAVITY || seen[start] === 1) continue;
+    const piece = [start];
+    seen[start] = 1;
+    for (let next = 0; next < piece.length; next++) {
+      for (const neighbour of neighbours(piece[next] as number, width, height)) {
+        if (data[neighbour] !== LV_CAVITY || seen[neighbour] === 1) continue;
+        seen[neighbour] = 1;
+        piece.push(neighbour);
+      }
+    }
+    if (piece.length > largest.length) largest = piece;
+  }
+  const inside = new Uint8Array(data.length);
+  for (const pixel of largest) inside[pixel] = 1;
+  return { pixels: largest, inside };
+}
+
+/** The up to four pixels beside one. */
+function neighbours(pixel: number, width: number, height: number): number[] {
+  const x = pixel % width;
+  const found: number[] = [];
+  if (x > 0) found.push(pixel - 1);
+  if (x < width - 1) found.push(pixel + 1);
+  if (pixel >= width) found.push(pixel - width);
+  if (pixel < width * (height - 1)) found.push(pixel + width);
+  return found;
+}
+
+/** Pixels of the cavity at the mitral valve: beside the atrium or, in a mask without one there, not beside the wall. */
+function valveOf({ height, width, data }: GreyImage, pixels: readonly number[]): number[] {
+  const beside = (accept: (label: number) => boolean): number[] =>
+    pixels.filter((pixel) => neighbours(pixel, width, height).some((next) => accept(data[next] as number)));
+  const atrium = beside((label) => label === LEFT_ATRIUM);
+  return atrium.length > 1 ? atrium : beside((label) => label !== LV_CAVITY && label !== MYOCARDIUM);
+}
+
+function farthestFrom(from: Place, places: readonly Place[]): Place {
+  return places.reduce((best, place) => (distance(from, place) > distance(from, best) ? place : best), from);
+}
+
+/** Between the two ends of the valve, found as the place farthest from its middle and the one farthest from that. */
+function middleOfValve(places: readonly Place[]): Place {
+  const one = farthestFrom(mean(places), places);
+  return mean([one, farthestFrom(one, places)]);
+}
+
+/** The apex: the middle of what is nearly as far from the valve as the farthest place, since a blunt tip has no one pixel. */
+function apexOf(base: Place, places: readonly Place[]): Place {
+  const most = distance(base, farthestFrom(base, places));
+  return mean(places.filter((place) => distance(base, place) > 0.95 * most));
+}
+
+/** Width of the cavity across the axis through a place, mm. */
+function widthAt(centre: Place, across: Place, mask: GreyImage, inside: Uint8Array, spacing: Spacing): number {
+  const step = Math.min(...spacing) / 4;
+  const reach = Math.ceil(Math.hypot(mask.width * spacing[0], mask.height * spacing[1]) / step);
+  let count = 0;
+  for (let i = -reach; i <= reach; i++) {
+    const x = Math.round((centre[0] + i * step * across[0]) / spacing[0]);
+    const y = Math.round((centre[1] + i * step * across[1]) / spacing[1]);
+    if (x >= 0 && y >= 0 && x < mask.width && y < mask.height) count += inside[y * mask.width + x] as number;
+  }
+  return count * step;
+}
+
+/**
+ * The left ventricle of a mask as the method of discs takes it: the long axis runs from the middle of the mitral valve to
+ * the apex, and each of the discs is as wide as the cavity across the axis at the disc's middle.
+ */
+export function discsOf(mask: GreyImage, spacing: Spacing, discs = 20): DiscsOfMask {
+  const { pixels, inside } = cavityOf(mask);
+  if (pixels.length === 0) return { kind: 'none', reason: 'mask without left ventricle' };
+  const placeOf = (pixel: number): Place => [
+    (pixel % mask.width) * spacing[0],
+    Math.floor(pixel / mask.width) * spacing[1],
+  ];
+  const valve = valveOf(mask, pixels);
+  if (valve.length < 2) return { kind: 'none', reason: 'mask without mitral valve' };
+  const places = pixels.map(placeOf);
+  const base = middleOfValve(valve.map(placeOf));
+  const apex = apexOf(base, places);
+  const span = distance(base, apex);
+  if (span === 0) return { kind: 'none', reason: 'left ventricle too small' };
+  const along: Place = [(base[0] - apex[0]) / span, (base[1] - apex[1]) / span];
+  const across: Place = [-along[1], along[0]];
+  let [first, last] = [Infinity, -Infinity];
+  for (const place of places) {
+    const at = dot(minus(place, apex), along);
+    first = Math.min(first, at);
+    last = Math.max(last, at);
+  }
+  // pixels reach half their size beyond their centres
+  const length = last - first + Math.abs(along[0]) * spacing[0] + Math.abs(along[1]) * spacing[1];
+  const start = (first + last - length) / 2;
+  const diameters = Array.from({ length: discs }, (_, k) => {
+    const at = start + ((k + 0.5) * length) / discs;
+    return widthAt([apex[0] + at * along[0], apex[1] + at * along[1]], across, mask, inside, spacing);
+  });
+  return { kind: 'discs', discs: { length, diameters } };
+}
+
+/**
+ * Volume in mL by the biplane method of discs (modified Simpson's rule): π/4 · Σ aₖ·bₖ · L/n, the diameters aₖ and bₖ of
+ * disc k in two views at right angles, L the longer of the two long axes (Lang et al. 2015,
+ * doi 10.1016/j.echo.2014.10.003).
+ */
+export function biplaneVolume(one: Discs, other: Discs): number {
+  const length = Math.max(one.length, other.length);
+  const sum = one.diameters.reduce((total, a, k) => total + a * (other.diameters[k] as number), 0);
+  return ((Math.PI / 4) * sum * length) / one.diameters.length / 1000;
+}

@@ -1,0 +1,84 @@
+import type { Precision } from './adapters/quantize/leaves.js';
+import { isMatrix } from './adapters/matrices.js';
+import { describeEngine, type EngineDescription } from './engine/describe.js';
+import { memory } from './engine/memory.js';
+import * as mobilenet from './models/mobilenet_v5.js';
+import * as siglip from './models/siglip_vision.js';
+import { nf4BlockSize, scaleBlockSize } from './ops/quantization_tables.js';
+import type { Experiment } from './schema/generated/experiment.js';
+import { flattenSpec, sizeOf, type Spec } from './tree/spec.js';
+import { studentBaseConfig, teacherConfig } from './weights.js';
+
+/** The precision of the frozen weights, and why. */
+export interface PrecisionChoice {
+  readonly chosen: Precision;
+  readonly reason: string;
+}
+
+/** Bytes of a model's frozen weights in the native engine's memory. */
+export function frozenBytes(spec: Spec, precision: Precision): number {
+  let bytes = 0;
+  for (const [path, param] of flattenSpec(spec)) {
+    const values = sizeOf(param.shape);
+    const blocks = Math.ceil(values / nf4BlockSize);
+    const groups = Math.ceil(blocks / scaleBlockSize);
+    if (precision === 'fp32' || !isMatrix(path, param)) bytes += 4 * values;
+    else if (precision === 'nf4') bytes += Math.ceil(values / 2) + groups * (scaleBlockSize + 4);
+    else bytes += values + 4 * (param.shape[0] ?? 1);
+  }
+  return bytes;
+}
+
+/** What the choice depends on. */
+export interface PrecisionInputs {
+  readonly engine: Pick<EngineDescription, 'engine' | 'device'>;
+  /** Free memory of the device that computes. */
+  readonly freeBytes: number;
+  /** Bytes of the larger tower's weights; teacher and student are not in memory at once. */
+  readonly weightBytes: (precision: Precision) => number;
+}
+
+/** Weights may take this share of the free memory; the rest is for what is computed with them. */
+const shareForWeights = 0.5;
+
+function inMB(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`;
+}
+
+/**
+ * The rule behind `auto`: full precision where the weights of the larger tower take at most half of the device's free
+ * memory; else 8 bits where those do; else 4 bits. Engines that cannot keep packed weights stay at full precision. Any
+ * other wish is granted. `llm_int8` is never chosen: it rounds activations too and is no faster here.
+ */
+export function choosePrecision(
+  asked: Precision | 'auto',
+  { engine, freeBytes, weightBytes }: PrecisionInputs,
+): PrecisionChoice {
+  if (asked !== 'auto') return { chosen: asked, reason: 'as the configuration asks' };
+  if (engine.engine !== 'tensorflow') {
+    return { chosen: 'fp32', reason: `the engine ${engine.engine} would keep packed weights in as much memory` };
+  }
+  const limit = shareForWeights * freeBytes;
+  const chosen = (['fp32', 'int8'] as const).find((precision) => weightBytes(precision) <= limit) ?? 'nf4';
+  const needed = `the larger tower's weights take ${inMB(weightBytes('fp32'))} at full precision`;
+  const others = chosen === 'fp32' ? '' : ` and ${inMB(weightBytes(chosen))} at ${chosen}`;
+  const where = `of ${inMB(freeBytes)} free on the ${engine.device === 'gpu' ? 'GPU' : 'machine'}`;
+  return { chosen, reason: `${needed}${others}; half ${where} may be used for them` };
+}
+
+/** Chooses the precision of an experiment on this machine now. */
+export async function experimentPrecision({ precision, teacher, student }: Experiment): Promise<PrecisionChoice> {
+  const engine = await describeEngine();
+  const specs = [siglip.spec(teacherConfig(teacher.weights)), mobilenet.spec(studentBaseConfig(student.weights))];
+  const gpu = engine.device === 'gpu' ? engine.gpus[0]?.memoryMB : undefined;
+  return choosePrecision(precision ?? 'auto', {
+    engine,
+    freeBytes: 1e6 * (gpu ?? memory().freeMB),
+    weightBytes: (wanted) => Math.max(...specs.map((spec) => frozenBytes(spec, wanted))),
+  });
+}
+
+/** The precision that weights are opened with; before Conduit has chosen for `auto` it is the full one. */
+export function openingPrecision({ precision = 'auto' }: Pick<Experiment, 'precision'>): Precision {
+  return precision === 'auto' ? 'fp32' : precision;
+}
