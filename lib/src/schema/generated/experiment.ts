@@ -45,7 +45,7 @@ export type PhantomSeed = number;
  */
 export type FrameSize = number;
 /**
- * A folder with config.json and model.safetensors (a miniature's name is short for its folder in data-manifests/miniatures), or random:NAME for the random weights of a configuration.
+ * A name of data-manifests/models (gathered from the hub once its terms are accepted), a folder with config.json and safetensors files (a miniature's name is short for its folder in data-manifests/miniatures), or random:NAME for the random weights of a configuration.
  */
 export type Weights = string;
 export type Height = number;
