@@ -25,7 +25,9 @@ const manifestOf = (name: DatasetName): string => projectPath('data-manifests', 
 /** What mlcroissant reads of a manifest and of some of its record sets. */
 function read(manifest: string, ...recordSets: string[]): Found {
   const script = projectPath('test', 'python', 'croissant.py');
-  const output = execFileSync(testPython('requirements-croissant'), [script, manifest, ...recordSets], { encoding: 'utf8' });
+  const output = execFileSync(testPython('requirements-croissant'), [script, manifest, ...recordSets], {
+    encoding: 'utf8',
+  });
   return JSON.parse(output) as Found;
 }
 
