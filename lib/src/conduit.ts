@@ -11,6 +11,7 @@ import { compile } from './engine/compile.js';
 import { describeEngine } from './engine/describe.js';
 import { memory } from './engine/memory.js';
 import { openEngine } from './engine/open.js';
+import { featureBytes, longFeaturesAdvice } from './feature_cost.js';
 import { writeFileAtomic } from './files/atomic.js';
 import { readJson } from './files/json.js';
 import { formatSeconds, monotonicMs } from './host/clock.js';
@@ -234,31 +235,6 @@ async function studentSeconds(experiment: Conduit['experiment'], study: LoadedSt
 /** A training pass over a forward one: forward, the gradient of the inputs and that of the adapters. */
 const trainingFactor = 3;
 
-/** Bytes of the stored features of a TRAIN frame; bridges that match the same map share it. */
-function featureBytes(experiment: Conduit['experiment']): number {
-  const { feature_dtype: dtype } = experiment.teacher;
-  const maps = new Map(
-    planBridges(experiment).map((bridge) => {
-      const { teacher, grid } = bridge.config;
-      return [`${teacher} ${grid}`, bytesAt(bridge, grid, dtype)];
-    }),
-  );
-  return [...maps.values()].reduce((sum, bytes) => sum + bytes, 0);
-}
-
-const longHours = 2;
-
-/** What to do about teacher features that take longer than some hours. */
-function longFeatures(seconds: number, frames: number, device: string): string | undefined {
-  if (seconds < longHours * 3600) return undefined;
-  const gpu = device === 'gpu' ? '' : ' A GPU needs a small part of that; how small is not measured here.';
-  return (
-    `The teacher features of ${frames} frames will take about ${formatSeconds(seconds)} on this ${device === 'gpu' ? 'GPU' : 'processor'}.${gpu} ` +
-    'Give --limit N for a taste, or let it run: what is computed stays in the cache at least every minute, and a run ' +
-    'that was stopped goes on from there.'
-  );
-}
-
 /** The configuration at the precision that `estimates` chose. */
 function atPrecision({ experiment, body }: Conduit): Conduit['experiment'] {
   return body.precision === undefined ? experiment : { ...experiment, precision: body.precision.chosen };
@@ -313,7 +289,7 @@ export async function estimates(phase: Conduit): Promise<Section> {
     `Measured on one frame and one micro-batch; a training pass counts as ${trainingFactor} forward passes. ` +
       'Features that the cache has already take no time.',
   ];
-  const advice = longFeatures(featureSeconds, frames, engine.device);
+  const advice = longFeaturesAdvice(featureSeconds, frames, engine.device);
   if (advice !== undefined) {
     warn(advice);
     notes.push(advice);

@@ -2,7 +2,6 @@ import * as tf from '@tensorflow/tfjs';
 import { SHAPE_KINDS } from '../data/phantom/shapes.js';
 import * as mobilenet from '../models/mobilenet_v5.js';
 import { mobilenetV5Config, type MobileNetV5Config } from '../models/mobilenet_v5_config.js';
-import { normal } from '../tree/init.js';
 import { initialise, trainable } from '../tree/params.js';
 import { rootKey } from '../tree/random.js';
 import { crossEntropy, head, headSpec, meanDistance, pixels, squaredError } from './heads.js';
@@ -46,21 +45,10 @@ function centre(ellipse: tf.Tensor): tf.Tensor {
   return tf.slice(ellipse, [0, 0], [-1, 2]);
 }
 
-/**
- * The encoder with a stem bias that is not zero as timm's is: where a picture is black, every map would be zero up to the
- * last stage, and each RMSNorm in a row would multiply the bias' gradient by 1/√eps = 1000, until it overflows.
- */
-function towerSpec(config: MobileNetV5Config): ReturnType<typeof mobilenet.spec> {
-  const spec = mobilenet.spec(config);
-  const { conv } = spec.conv_stem;
-  const bias = conv.bias && { ...conv.bias, init: normal(0.1) };
-  return { ...spec, conv_stem: { ...spec.conv_stem, conv: { ...conv, bias } } };
-}
-
 function initial(config: MobileNetV5Config, seed: number) {
   const C = config.num_features;
   const spec = {
-    tower: towerSpec(config),
+    tower: mobilenet.spec(config),
     kinds: headSpec(C, SHAPE_KINDS.length),
     ellipse: headSpec(C, ELLIPSE),
     cells: headSpec(C, CELL_LABELS),

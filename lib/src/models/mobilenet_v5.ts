@@ -50,7 +50,11 @@ function classifierSpec({ num_features: C, num_classes: classes }: MobileNetV5Co
   return { weight: param([classes, C], 'same', normal(0.01)), bias: param([classes], 'same', constant(0)) };
 }
 
-/** The parameters of a MobileNetV5 under timm's names (no prefix). */
+/**
+ * The parameters of a MobileNetV5 under timm's names (no prefix). New ones start as timm's but for the stem bias, which is zero
+ * there: where a picture is black every map would then be zero up to the last stage, and each RMSNorm in a row would multiply
+ * gradients by 1/√eps = 1000, until they overflow.
+ */
 export function spec(config: MobileNetV5Config) {
   const arch = architecture(config);
   const { stem_chs, stages } = arch;
@@ -58,7 +62,7 @@ export function spec(config: MobileNetV5Config) {
     conv_stem: {
       conv: {
         weight: param([stem_chs, config.in_chans, 3, 3], 'conv', heNormalFanOut),
-        bias: config.stem_bias ? param([stem_chs], 'same', constant(0)) : undefined,
+        bias: config.stem_bias ? param([stem_chs], 'same', normal(0.1)) : undefined,
       },
       bn: { weight: param([stem_chs], 'same', constant(1)) },
     },
