@@ -11,6 +11,7 @@ const generated = join(root, 'lib', 'src', 'schema', 'generated');
 const phases = ['reservoir', 'conduit', 'active'];
 const roots = {
   experiment: { $ref: 'experiment.schema.json' },
+  model: { $ref: 'model.schema.json' },
   reports: { title: 'Report', anyOf: phases.map((phase) => ({ $ref: `${phase}.report.schema.json` })) },
 };
 

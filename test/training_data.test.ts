@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { openEngine } from 'gemma-3ncore/engine/open';
 import { BadInput } from 'gemma-3ncore/host/errors';
 import type { Experiment } from 'gemma-3ncore/schema/generated/experiment';
 import { preset } from 'gemma-3ncore/schema/presets';
 import { openStudies } from 'gemma-3ncore/studies';
 import * as data from 'gemma-3ncore/training_data';
+import { rootKey, type Key } from 'gemma-3ncore/tree/random';
 import { aviFile } from './support/avi.js';
 import { noiseStudies } from './support/cohort.js';
 import { goodStudy, writeEchoNet } from './support/echonet.js';
@@ -33,6 +36,30 @@ describe('training_data', () => {
     const [a, b] = [train[0]!, train[1]!].map((i) => loaded[i]!.study);
     assert.deepEqual(standardisation.mean, [(a!.EDV + b!.EDV) / 2, (a!.ESV + b!.ESV) / 2, (a!.EF + b!.EF) / 2]);
     assert.equal(data.cohortOf(loaded, null).studies.filter(({ targets }) => targets === null).length, 0);
+  });
+
+  it('augments the student’s frames only where a key is given', async () => {
+    await openEngine();
+    const loaded = noiseStudies(2);
+    const off = data.trainData(tiny, data.cohortOf(loaded, null), () => []);
+    const training = { ...tiny.training, augmentation: { gain: 0.2, speckle: 0.2, shadow: 0 } };
+    const on = data.trainData({ ...tiny, training }, data.cohortOf(loaded, null), () => []);
+    const of = async (from: typeof on, key?: Key): Promise<number[]> => {
+      const { ED, ES } = await from.images([0, 1, 0], key);
+      const values = [...ED.dataSync(), ...ES.dataSync()];
+      tf.dispose([ED, ES]);
+      return values;
+    };
+    const plain = await of(off);
+    assert.deepEqual(await of(on), plain);
+    assert.deepEqual(await of(off, rootKey(1)), plain);
+    const changed = await of(on, rootKey(1));
+    assert.notDeepEqual(changed, plain);
+    assert.deepEqual(await of(on, rootKey(1)), changed);
+    // A study that is drawn twice is changed in two ways.
+    const size = plain.length / 6;
+    assert.deepEqual(plain.slice(0, size), plain.slice(2 * size, 3 * size));
+    assert.notDeepEqual(changed.slice(0, size), changed.slice(2 * size, 3 * size));
   });
 
   it('reports frames that cannot be decoded and goes on', async () => {

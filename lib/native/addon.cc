@@ -7,6 +7,7 @@
 #include "tfjs_binding.cc"
 #undef NAPI_MODULE
 
+#include "dequantize_ops.h"
 #include "gelu_ops.h"
 #include "graph_binding.h"
 #include "js.h"
@@ -34,6 +35,7 @@ NAPI_MODULE_INIT() {
   try {
     ncore::ExportGraphFunctions(env, exports);
     ncore::ExportExecuteAsync(env, exports);
+    ncore::RegisterDequantizeOps();
     ncore::RegisterGeluOps();
     ncore::RegisterNormOps();
     ExportNativeOps(env, exports);

@@ -174,4 +174,34 @@ void GeluBackward(int64_t first, int64_t last, const float *dy, const float *x, 
   for (int64_t i = first; i < last; i++) dx[i] = dy[i] * GeluSlope(x[i]);
 }
 
+void DequantizeInt8(RowRange rows, const uint8_t *codes, const float *scales, float *weight) {
+  const int64_t C = rows.channels;
+  for (int64_t i = rows.first; i < rows.last; i++) {
+    const uint8_t *ci = codes + i * C;
+    float *wi = weight + i * C;
+    const float scale = scales[i];
+#pragma omp simd
+    for (int64_t c = 0; c < C; c++) wi[c] = static_cast<float>(static_cast<int32_t>(ci[c]) - 128) * scale;
+  }
+}
+
+void DequantizeNf4(int64_t first, int64_t last, int64_t bytes, const uint8_t *packed, const float *scales,
+                   float *weight) {
+  // ops/quantization_tables.ts
+  constexpr float kTable[16] = {-1.f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f,
+                                -0.28444138169288635f, -0.18477343022823334f, -0.09105003625154495f, 0.f,
+                                0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f, 0.33791524171829224f,
+                                0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.f};
+  constexpr int64_t kBlockBytes = 32;
+  for (int64_t block = first; block < last; block++) {
+    float scaled[16];
+    for (int k = 0; k < 16; k++) scaled[k] = kTable[k] * scales[block];
+    const int64_t end = std::min(bytes, (block + 1) * kBlockBytes);
+    for (int64_t j = block * kBlockBytes; j < end; j++) {
+      weight[2 * j] = scaled[packed[j] >> 4];
+      weight[2 * j + 1] = scaled[packed[j] & 15];
+    }
+  }
+}
+
 }  // namespace ncore

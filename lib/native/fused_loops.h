@@ -34,4 +34,11 @@ void GeluForward(int64_t first, int64_t last, const float *x, float *y);
 // dx = dy·GELU'(x); dx may be dy.
 void GeluBackward(int64_t first, int64_t last, const float *dy, const float *x, float *dx);
 
+// weight = (code − 128)·scale of the rows' bytes `[rows, C]`; scales `[rows]`.
+void DequantizeInt8(RowRange rows, const uint8_t *codes, const float *scales, float *weight);
+
+// The values of the blocks [first, last) of 64 codes in 32 bytes, the high half first: table[code]·scale. `bytes` counts all
+// bytes, since the last block may be short.
+void DequantizeNf4(int64_t first, int64_t last, int64_t bytes, const uint8_t *packed, const float *scales, float *weight);
+
 }  // namespace ncore

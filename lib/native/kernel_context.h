@@ -13,12 +13,13 @@
 
 namespace ncore {
 
-// A float tensor of a kernel.
-class FloatTensor {
+// A tensor of a kernel.
+template <typename T>
+class TypedTensor {
  public:
-  explicit FloatTensor(TF_Tensor *tensor) : tensor_(tensor, TF_DeleteTensor) {}
+  explicit TypedTensor(TF_Tensor *tensor) : tensor_(tensor, TF_DeleteTensor) {}
 
-  float *data() const { return static_cast<float *>(TF_TensorData(tensor_.get())); }
+  T *data() const { return static_cast<T *>(TF_TensorData(tensor_.get())); }
   int64_t size() const { return TF_TensorElementCount(tensor_.get()); }
   std::vector<int64_t> shape() const {
     std::vector<int64_t> dims(TF_NumDims(tensor_.get()));
@@ -30,17 +31,15 @@ class FloatTensor {
   std::unique_ptr<TF_Tensor, decltype(&TF_DeleteTensor)> tensor_;
 };
 
+using FloatTensor = TypedTensor<float>;
+using ByteTensor = TypedTensor<uint8_t>;
+
 class KernelContext {
  public:
   explicit KernelContext(TF_OpKernelContext *context) : context_(context) {}
 
-  FloatTensor Input(int index) const {
-    Status status;
-    TF_Tensor *tensor = nullptr;
-    TF_GetInput(context_, index, &tensor, status.get());
-    status.Check("input " + std::to_string(index));
-    return FloatTensor(tensor);
-  }
+  FloatTensor Input(int index) const { return FloatTensor(InputTensor(index)); }
+  ByteTensor ByteInput(int index) const { return ByteTensor(InputTensor(index)); }
 
   FloatTensor Output(int index, const std::vector<int64_t> &shape) const {
     size_t bytes = sizeof(float);
@@ -64,6 +63,14 @@ class KernelContext {
   }
 
  private:
+  TF_Tensor *InputTensor(int index) const {
+    Status status;
+    TF_Tensor *tensor = nullptr;
+    TF_GetInput(context_, index, &tensor, status.get());
+    status.Check("input " + std::to_string(index));
+    return tensor;
+  }
+
   TF_OpKernelContext *context_;
 };
 

@@ -14,6 +14,7 @@ class InferredShape {
   ~InferredShape() { TF_DeleteShapeHandle(handle_); }
   InferredShape(const InferredShape &) = delete;
   InferredShape &operator=(const InferredShape &) = delete;
+  explicit InferredShape(TF_ShapeHandle *handle) : handle_(handle) {}
   TF_ShapeHandle *get() { return handle_; }
 
  private:
@@ -49,6 +50,23 @@ void RowShape(TF_ShapeInferenceContext *context, int output, TF_Status *status) 
   if (TF_GetCode(status) != TF_OK) return;
   TF_ShapeInferenceContextSubshape(context, shape.get(), 0, -1, rows.get(), status);
   if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSetOutput(context, output, rows.get(), status);
+}
+
+void DoubledShape(TF_ShapeInferenceContext *context, int output, TF_Status *status) {
+  InferredShape shape;
+  TF_ShapeInferenceContextGetInput(context, 0, shape.get(), status);
+  if (TF_GetCode(status) != TF_OK) return;
+  TF_DimensionHandle *size = TF_NewDimensionHandle();
+  const auto vector = [&](int64_t axis, int64_t factor) {
+    TF_ShapeInferenceContextDim(context, shape.get(), axis, size);
+    return TF_ShapeInferenceContextVectorFromSize(context, factor * TF_DimensionHandleValue(size));
+  };
+  InferredShape rows(vector(0, 1));
+  InferredShape columns(vector(1, 2));
+  TF_DeleteDimensionHandle(size);
+  InferredShape doubled;
+  TF_ShapeInferenceContextConcatenateShapes(context, rows.get(), columns.get(), doubled.get(), status);
+  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSetOutput(context, output, doubled.get(), status);
 }
 
 }  // namespace ncore

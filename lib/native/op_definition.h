@@ -30,4 +30,7 @@ void SameShape(TF_ShapeInferenceContext *context, int input, int output, TF_Stat
 // Output `output` has the shape of input 0 without its last axis.
 void RowShape(TF_ShapeInferenceContext *context, int output, TF_Status *status);
 
+// Output `output` has the shape `[a, b]` of input 0 as `[a, 2b]`.
+void DoubledShape(TF_ShapeInferenceContext *context, int output, TF_Status *status);
+
 }  // namespace ncore

@@ -19,13 +19,31 @@ import * as mobilenet from './models/mobilenet_v5.js';
 /** What the analysis found, for the model card. */
 type Findings = Pick<Assessment, 'metrics' | 'comparisons'>;
 
-/** Terms that go with whatever is made from the provider's weights: those that came with the weights' folder. */
+/**
+ * Terms that go with whatever is made from providers' weights, which a student is by distillation as well as by adaptation:
+ * the notices of their manifests, and the NOTICE that stands in a folder of weights.
+ */
 function notices(experiment: Experiment): string[] {
-  return [experiment.teacher.weights, experiment.student.weights].flatMap((name) => {
+  const found = [experiment.teacher.weights, experiment.student.weights].flatMap((name) => {
     const place = locateWeights(name);
-    const file = place.kind === 'folder' ? join(place.folder, 'NOTICE') : '';
-    return existsSync(file) ? [readFileSync(file, 'utf8').trim()] : [];
+    if (place.kind === 'random') return [];
+    const file = join(place.folder, 'NOTICE');
+    const own = existsSync(file) ? [readFileSync(file, 'utf8').trim()] : [];
+    return place.manifest === undefined ? own : [place.manifest.notice, ...own];
   });
+  return [...new Set(found)];
+}
+
+/** The project's NOTICE, and above it the terms that bind whoever passes this adapter on. */
+function noticeFile(experiment: Experiment): string {
+  const general = readFileSync(projectPath('NOTICE'), 'utf8');
+  const binding = notices(experiment);
+  if (binding.length === 0) return general;
+  const { teacher, student } = experiment;
+  const made =
+    `This adapter is a modified derivative, made from ${teacher.weights} and ${student.weights}. Whoever passes it on ` +
+    'passes on the terms and use restrictions below with it:';
+  return [made, ...binding, general].join('\n\n');
 }
 
 /** The kinds of layers that carry an adapter, e.g. `pw_exp.conv`, with how many of each. */
@@ -90,7 +108,7 @@ export async function writeAdapterFolder(
   const folder = newTimestampFolder(parent);
   await writeFolderAtomic(folder, async (temporary) => {
     await run.writeModel(temporary);
-    await writeFileAtomic(join(temporary, 'NOTICE'), readFileSync(projectPath('NOTICE')));
+    await writeFileAtomic(join(temporary, 'NOTICE'), noticeFile(experiment));
     const card = modelCard(cardOf(experiment, cohort, run, findings, stamps));
     await writeFileAtomic(join(temporary, 'README.md'), card);
   });

@@ -1,11 +1,15 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { sha256File } from './files/hash.js';
+import { blobHash } from './files/hub_cache.js';
 import { readJsonObject, type JsonObject } from './files/json.js';
+import { differences } from './gather.js';
 import { projectPath } from './host/places.js';
 import type { Experiment } from './schema/generated/experiment.js';
+import type { ModelManifest } from './schema/generated/model.js';
 import type { ReservoirBody } from './schema/generated/reports.js';
-import { locateWeights, weightBytes, weightFiles, weightsHash } from './weights.js';
+import { isAccepted } from './terms.js';
+import { locateWeights, weightBytes, weightFileHash, weightFiles, weightsHash } from './weights.js';
 
 export type Artifact = ReservoirBody['artifacts'][number];
 
@@ -23,6 +27,26 @@ function matches(folder: string, manifest: JsonObject): boolean {
   });
 }
 
+/** Weights of the hub: licence, terms and what is otherwise than published by their manifest. */
+function hubArtifact(role: string, folder: string, manifest: ModelManifest, seed: number): Artifact {
+  const files = weightFiles(folder);
+  // The hub's cache names files by their hash; in a cache without links there is nothing to compare with.
+  const isWhole = files.every((file) => [undefined, weightFileHash(file)].includes(blobHash(file)));
+  const { name, licence, terms_url } = manifest;
+  return {
+    ...{ name, kind: 'model', role, status: isWhole ? 'present' : 'mismatch', licence, terms_url },
+    accepted: isAccepted(manifest),
+    bytes: weightBytes(folder),
+    sha256: filesHash(files, name, seed),
+    note: [`commit ${basename(folder)}`, ...differences(manifest, folder)].join('; '),
+  };
+}
+
+/** The hash of the only file, else that of all together. */
+function filesHash(files: readonly string[], name: string, seed: number): string {
+  return files.length === 1 ? weightFileHash(files[0] as string) : weightsHash(locateWeights(name), seed);
+}
+
 /** The weights of a role: their licence by their manifest, their size and hash by their files. */
 function weightsArtifact(role: string, name: string, seed: number): Artifact {
   const place = locateWeights(name);
@@ -32,6 +56,7 @@ function weightsArtifact(role: string, name: string, seed: number): Artifact {
     const note = 'random weights of a configuration; results mean nothing';
     return { ...common, status: 'present', licence: 'Apache-2.0', bytes: null, sha256, note };
   }
+  if (place.manifest !== undefined) return hubArtifact(role, place.folder, place.manifest, seed);
   const files = weightFiles(place.folder);
   const path = join(place.folder, 'manifest.json');
   const manifest = existsSync(path) ? readJsonObject(path) : {};
@@ -41,7 +66,7 @@ function weightsArtifact(role: string, name: string, seed: number): Artifact {
     status,
     licence: textOf(manifest, 'licence') ?? "the provider's terms",
     bytes: weightBytes(place.folder),
-    sha256: files.length === 1 ? sha256File(files[0] as string) : weightsHash(place, seed),
+    sha256: filesHash(files, name, seed),
     ...(textOf(manifest, 'origin') === null ? {} : { note: textOf(manifest, 'origin') as string }),
   };
 }

@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { datasetManifest } from './artifacts.js';
 import { bytesAt, planBridges } from './bridges.js';
 import { studiesCsv } from './data/dataset.js';
+import type { Augmentation } from './data/augment.js';
 import { extractEach } from './data/frames.js';
 import { preprocess } from './data/preprocess.js';
 import type { StudySet } from './data/study.js';
@@ -80,7 +81,8 @@ export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Sec
   const excluded = set.verdicts
     .filter(({ usable }) => !usable)
     .map(({ id, view, split, reasons }) => ({ study: id, view, split: split ?? 'none', reasons: [...reasons] }));
-  phase.body.dataset = { name: set.dataset, licence, restricted: !phantom, phantom };
+  const { notes = [] } = set;
+  phase.body.dataset = { name: set.dataset, licence, restricted: !phantom, phantom, notes: [...notes] };
   phase.body.counts = counts;
   phase.body.excluded = excluded;
   const rows = set.studies.map(({ id, view, split, edFrame, esFrame, EDV, ESV, EF }) => ({
@@ -97,10 +99,7 @@ export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Sec
       ...(phantom ? [table('studies', 'Usable studies', rows)] : []),
     ],
     figures: [labelsFigure(set.studies, phase.stamps)],
-    notes: [
-      ...(set.notes ?? []),
-      ...(terms === null ? [] : [`${set.dataset} is used under its provider's terms: ${terms}`]),
-    ],
+    notes: [...notes, ...(terms === null ? [] : [`${set.dataset} is used under its provider's terms: ${terms}`])],
   });
 }
 
@@ -124,6 +123,11 @@ async function decodeSample({ studies, root }: StudySet, signal: AbortSignal | u
   throw new BadInput({ where: root, expected: 'videos that can be decoded', got: `none (${unreadable[0] ?? ''})` });
 }
 
+/** The changes of the student's training frames that are on, with their amounts. */
+function augmentationsOf(augmentation: Augmentation): string[] {
+  return Object.entries(augmentation).flatMap(([name, amount]) => (amount > 0 ? [`${name} ${amount}`] : []));
+}
+
 /** ED and ES frames of the first readable studies, decoded just now, as pictures. */
 export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Section> {
   const { sample, unreadable } = await decodeSample(readSet(phase), signal);
@@ -138,7 +142,7 @@ export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Sect
   phase.body.preprocessing = {
     teacher: teacher.preprocessing,
     student: student.preprocessing,
-    augmentation: [],
+    augmentation: augmentationsOf(phase.experiment.training.augmentation),
   };
   return add(phase, {
     figures: [frameMontage(pairs, 'End-diastolic and end-systolic frames', { notes: phase.stamps })],

@@ -5,6 +5,7 @@ import { gatherArtifacts } from './artifacts.js';
 import { describeEngine } from './engine/describe.js';
 import { openEngine } from './engine/open.js';
 import { monotonicMs } from './host/clock.js';
+import { gatherWeights, type GatherOptions } from './gather.js';
 import { projectPath } from './host/places.js';
 import { listLibraries, readSetUp } from './libraries.js';
 import { mobilenetV5Flops, siglipFlops } from './models/cost.js';
@@ -102,8 +103,12 @@ export function libraries(phase: Reservoir): Section {
   });
 }
 
-/** Weights and data with licence, presence, size and hash. */
-export function artifacts(phase: Reservoir): Section {
+/**
+ * Gathers the weights that have a manifest; shows weights and data with licence, presence, size and hash.
+ * @throws BadInput when terms are not accepted (it names their page) or weights cannot be had.
+ */
+export async function artifacts(phase: Reservoir, options: GatherOptions = {}): Promise<Section> {
+  await gatherWeights(phase.experiment, options);
   const found = gatherArtifacts(phase.experiment);
   phase.body.artifacts = found;
   const rows = found.map(({ note = '', sha256, bytes, ...rest }) => ({
@@ -174,7 +179,7 @@ export async function runReservoir(run: Run): Promise<void> {
   const phase = await start(run);
   await environment(phase);
   libraries(phase);
-  artifacts(phase);
+  await artifacts(phase);
   await cost(phase);
   await finish(phase);
 }

@@ -1,10 +1,12 @@
 import type * as tf from '@tensorflow/tfjs';
+import { augmentPair, type Augmentation } from './data/augment.js';
 import { extractEach, type FramePair } from './data/frames.js';
 import { preprocess, type Preprocessing } from './data/preprocess.js';
 import type { Study } from './data/study.js';
 import { labelsOf, type TrainData, type TrainStudy } from './distill/data.js';
 import { standardisationOf, type Standardisation, type Targets } from './distill/targets.js';
 import { startProgress } from './host/progress.js';
+import { fold, type Key } from './tree/random.js';
 import type { Experiment, Preprocessing as PreprocessingConfig } from './schema/generated/experiment.js';
 
 /** A study with its two frames decoded. */
@@ -68,19 +70,33 @@ export function cohortOf(loaded: readonly LoadedStudy[], labelled: number | null
   return { loaded, train, validation: indicesOf('VAL'), test: indicesOf('TEST'), studies, standardisation };
 }
 
-/** The student's inputs of some studies, owned by the caller. */
-export function studentImages(loaded: readonly LoadedStudy[], preprocessing: Preprocessing) {
-  const of = (indices: readonly number[], frame: 'ED' | 'ES'): tf.Tensor4D =>
-    preprocess(
-      indices.map((i) => (loaded[i] as LoadedStudy).frames[frame]),
-      preprocessing,
-    );
-  return (indices: readonly number[]) => ({ ED: of(indices, 'ED'), ES: of(indices, 'ES') });
+/** The student's inputs of some studies, with a key augmented, each study by its place; owned by the caller. */
+export function studentImages(
+  loaded: readonly LoadedStudy[],
+  preprocessing: Preprocessing,
+  augmentation?: Augmentation,
+) {
+  const pairAt = (study: number, place: number, key: Key | undefined): Pick<FramePair, 'ED' | 'ES'> => {
+    const { frames } = loaded[study] as LoadedStudy;
+    return key === undefined || augmentation === undefined
+      ? frames
+      : augmentPair(frames, augmentation, fold(key, place));
+  };
+  return (indices: readonly number[], key?: Key) => {
+    const pairs = indices.map((study, place) => pairAt(study, place, key));
+    const of = (frame: 'ED' | 'ES'): tf.Tensor4D =>
+      preprocess(
+        pairs.map((pair) => pair[frame]),
+        preprocessing,
+      );
+    return { ED: of('ED'), ES: of('ES') };
+  };
 }
 
 /** What training takes, from a cohort and what the bridges match. */
 export function trainData(experiment: Experiment, cohort: Cohort, teacher: TrainData['teacher']): TrainData {
   const { studies, train, validation, loaded } = cohort;
-  const images = studentImages(loaded, preprocessingOf(experiment.student.preprocessing));
+  const { student, training } = experiment;
+  const images = studentImages(loaded, preprocessingOf(student.preprocessing), training.augmentation);
   return { studies, train, validation, images, teacher };
 }

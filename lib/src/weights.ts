@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { leafMaker, type Precision } from './adapters/quantize/leaves.js';
 import { sha256File } from './files/hash.js';
-import { readJsonObject } from './files/json.js';
+import type { JsonObject } from './files/json.js';
 import { BadInput } from './host/errors.js';
 import { projectPath } from './host/places.js';
 import { loadCheckpoint } from './models/checkpoint.js';
@@ -11,6 +11,9 @@ import * as mobilenet from './models/mobilenet_v5.js';
 import { mobilenetV5Config, type MobileNetV5Config } from './models/mobilenet_v5_config.js';
 import * as siglip from './models/siglip_vision.js';
 import { siglipVisionConfig, type SiglipVisionConfig } from './models/siglip_vision_config.js';
+import { findModelManifest, modelManifests } from './model_manifests.js';
+import type { ModelManifest } from './schema/generated/model.js';
+import { gatheredFolder, towerConfig, towerFamilies, towerFiles } from './towers.js';
 import { initialise, type LeafMaker } from './tree/params.js';
 import { rootKey } from './tree/random.js';
 import type { ParamsOf, Spec } from './tree/spec.js';
@@ -18,7 +21,13 @@ import type { ParamsOf, Spec } from './tree/spec.js';
 /** Where the weights of a tower come from: a configuration filled at random, or a folder in the hub's layout. */
 export type WeightsPlace =
   | { readonly kind: 'random'; readonly config: string }
-  | { readonly kind: 'folder'; readonly folder: string; readonly config: string };
+  | {
+      readonly kind: 'folder';
+      readonly folder: string;
+      readonly config: string;
+      /** Of weights gathered from the hub. */
+      readonly manifest?: ModelManifest;
+    };
 
 /** A tower with its weights in memory; whoever opened it frees `params`. */
 export interface Tower<Config, Params> {
@@ -34,10 +43,23 @@ function miniatures(): string[] {
   return existsSync(folder) ? readdirSync(folder).filter((name) => existsSync(join(folder, name, 'config.json'))) : [];
 }
 
+function gathered(manifest: ModelManifest): WeightsPlace {
+  const { name } = manifest;
+  const folder = gatheredFolder(manifest);
+  if (folder !== undefined) return { kind: 'folder', folder, config: join(folder, 'config.json'), manifest };
+  const fix = `run "3ncore gather ${name}"`;
+  throw new BadInput({
+    where: `weights ${name}`,
+    expected: "its files in the hub's cache",
+    got: 'not all of them',
+    fix,
+  });
+}
+
 /**
- * Finds weights by what a configuration calls them: `random:NAME` (data-manifests/configs), a miniature's name, or a folder
- * with `config.json` and safetensors files.
- * @throws BadInput when there is nothing of that name.
+ * Finds weights by what a configuration calls them: `random:NAME` (data-manifests/configs), a name of data-manifests/models
+ * once it is gathered, a miniature's name, or a folder with `config.json` and safetensors files.
+ * @throws BadInput when there is nothing of that name, or it is not gathered.
  */
 export function locateWeights(name: string): WeightsPlace {
   const drawn = /^random:(.+)$/.exec(name)?.[1];
@@ -45,23 +67,23 @@ export function locateWeights(name: string): WeightsPlace {
     const config = projectPath('data-manifests', 'configs', `${drawn}.json`);
     if (/^[\w.-]+$/.test(drawn) && existsSync(config)) return { kind: 'random', config };
   }
+  const manifest = findModelManifest(name);
+  if (manifest !== undefined) return gathered(manifest);
   const folder = miniatures().includes(name) ? projectPath('data-manifests', 'miniatures', name) : resolve(name);
   const config = join(folder, 'config.json');
   if (existsSync(config)) return { kind: 'folder', folder, config };
+  const known = [...miniatures(), ...modelManifests().map((model) => model.name)];
   throw new BadInput({
     where: `weights ${name}`,
-    expected: `a folder with config.json and safetensors files, random:NAME, or one of ${miniatures().join(', ')}`,
+    expected: `a folder with config.json and safetensors files, random:NAME, or one of ${known.join(', ')}`,
     got: 'nothing of that name',
     fix: "download them from their provider after accepting its terms, and give the folder's path",
   });
 }
 
-/** The files of a folder that hold weights. */
+/** The files of a folder that hold the weights of its vision tower. */
 export function weightFiles(folder: string): string[] {
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.safetensors'))
-    .sort()
-    .map((file) => join(folder, file));
+  return towerFiles(folder).filter((file) => existsSync(file));
 }
 
 /** Bytes of the weights' files. */
@@ -69,24 +91,52 @@ export function weightBytes(folder: string): number {
   return weightFiles(folder).reduce((sum, file) => sum + statSync(file).size, 0);
 }
 
+const hashes = new Map<string, string>();
+
+/** sha256 of a file of weights; gigabytes are read once a process. */
+export function weightFileHash(file: string): string {
+  const { size, mtimeMs } = statSync(file);
+  const key = [realpathSync(file), size, mtimeMs].join();
+  const hash = hashes.get(key) ?? sha256File(file);
+  hashes.set(key, hash);
+  return hash;
+}
+
 /** One hash over the configuration and all files of the weights, or over the recipe of random ones. */
 export function weightsHash(place: WeightsPlace, seed: number): string {
   const hash = createHash('sha256').update(readFileSync(place.config));
   if (place.kind === 'random') hash.update(`seed ${seed}`);
-  else for (const file of weightFiles(place.folder)) hash.update(sha256File(file));
+  else for (const file of weightFiles(place.folder)) hash.update(weightFileHash(file));
   return hash.digest('hex');
 }
 
-/** The teacher's configuration; its weights are not read. */
-export function teacherConfig(name: string): SiglipVisionConfig {
-  const { config } = locateWeights(name);
-  return siglipVisionConfig(readJsonObject(config), config);
+/** Where the configuration of weights stands: of those to be gathered from the hub, that of the published ones. */
+function configPath(name: string, manifest: ModelManifest | undefined): string {
+  if (manifest === undefined || gatheredFolder(manifest) !== undefined) return locateWeights(name).config;
+  return projectPath('data-manifests', 'configs', `${manifest.expected.config}.json`);
 }
 
-/** The configuration of the student's encoder; its weights are not read. */
+/** The configuration of weights for a role. @throws BadInput when they are of another family. */
+function configOf(name: string, family: ModelManifest['family']): { json: JsonObject; where: string } {
+  const manifest = findModelManifest(name);
+  if (manifest !== undefined && manifest.family !== family) {
+    const { title } = towerFamilies[manifest.family];
+    throw new BadInput({ where: `weights ${name}`, expected: towerFamilies[family].title, got: title });
+  }
+  const where = configPath(name, manifest);
+  return { json: towerConfig(where, manifest), where };
+}
+
+/** The teacher's configuration; its weights are not read and need not be gathered yet. */
+export function teacherConfig(name: string): SiglipVisionConfig {
+  const { json, where } = configOf(name, 'siglip_vision');
+  return siglipVisionConfig(json, where);
+}
+
+/** The configuration of the student's encoder; its weights are not read and need not be gathered yet. */
 export function studentBaseConfig(name: string): MobileNetV5Config {
-  const { config } = locateWeights(name);
-  return mobilenetV5Config(readJsonObject(config), config);
+  const { json, where } = configOf(name, 'mobilenet_v5');
+  return mobilenetV5Config(json, where);
 }
 
 function openParams<S extends Spec>(

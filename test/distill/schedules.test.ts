@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { constantly, rateAt, stallsIn, validationsSinceBest, valueAt } from 'gemma-3ncore/distill/curriculum';
 import { baselinePlan, plannedSettings, planOf, stageAt, totalSteps } from 'gemma-3ncore/distill/plan';
-import { drawAt, groupAt } from 'gemma-3ncore/distill/sampler';
+import { balancedAt, bandsOf, drawAt, groupAt } from 'gemma-3ncore/distill/sampler';
 import { destandardise, standardisationOf, standardise } from 'gemma-3ncore/distill/targets';
 import { preset } from 'gemma-3ncore/schema/presets';
 import { rootKey } from 'gemma-3ncore/tree/random';
@@ -92,6 +92,37 @@ describe('distill/sampler', () => {
     assert.equal(labelled(groupAt(pools, 4, 1, 0, rootKey(1))), 4);
     assert.equal(labelled(groupAt(pools, 8, undefined, 0, rootKey(1))), 4);
     assert.equal(labelled(groupAt({ ...pools, unlabelled: [] }, 4, 0.5, 0, rootKey(1))), 4);
+  });
+
+  it('draws the classes of EF alike and every study of a class once in its epoch', () => {
+    const EF = [60, 62, 58, 70, 55, 65, 45, 48, 30, 40.9];
+    const bands = bandsOf([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], (i) => EF[i]!);
+    assert.deepEqual(bands, [
+      [8, 9],
+      [6, 7],
+      [0, 1, 2, 3, 4, 5],
+    ]);
+    assert.deepEqual(
+      bandsOf([0, 8], (i) => EF[i]!),
+      [[8], [0]],
+    );
+    // Nine steps of four: 36 draws, twelve of each class.
+    const drawn = Array.from({ length: 9 }, (_, step) => balancedAt(bands, 4, step, rootKey(1))).flat();
+    for (const band of bands) {
+      const ofBand = drawn.filter((i) => band.includes(i));
+      assert.equal(ofBand.length, 12);
+      for (let at = 0; at < 12; at += band.length) {
+        assert.deepEqual(ofBand.slice(at, at + band.length).sort(), band);
+      }
+    }
+    const pools = { labelled: [0, 1, 2, 3, 6, 8], unlabelled: [20, 21, 22, 23], bands };
+    const group = groupAt(pools, 6, 0.5, 0, rootKey(1));
+    assert.deepEqual([group.length, group.filter((i) => i >= 20).length], [6, 3]);
+    assert.deepEqual(
+      bands.map((band) => group.filter((i) => band.includes(i)).length),
+      [1, 1, 1],
+    );
+    assert.equal(groupAt({ ...pools, unlabelled: [] }, 6, 0.5, 0, rootKey(1)).length, 6);
   });
 });
 

@@ -47,6 +47,23 @@ describe('distill/train_step', () => {
     model.dispose();
   });
 
+  it('decays matrices alone where vectors are to be spared', () => {
+    const change = (decay_vectors: boolean): number[] => {
+      const variables = [tf.variable(tf.fill([2, 2], 2)), tf.variable(tf.fill([3], 2))];
+      const optimizer = createAdamW(variables, { ...tinyPlan.optimizer, weight_decay: 0.5, decay_vectors });
+      const scalars = { rate: tf.scalar(0.1), correction1: tf.scalar(0.1), correction2: tf.scalar(0.001) };
+      const gradient = tf.zeros([7]) as tf.Tensor1D;
+      optimizer.update(gradient, scalars);
+      const values = variables.flatMap((variable) => [...variable.dataSync()]);
+      optimizer.dispose();
+      tf.dispose([...variables, gradient, ...Object.values(scalars)]);
+      return values;
+    };
+    // p·(1 − rate·decay) = 2 · 0.95, as torch.optim.AdamW without a gradient.
+    assertClose(change(true), [1.9, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9], 1e-6);
+    assertClose(change(false), [1.9, 1.9, 1.9, 1.9, 2, 2, 2], 1e-6);
+  });
+
   it('gives every trained leaf a gradient by the second step, and leaks nothing', async () => {
     const before = tf.memory().numTensors;
     const model = tiny(1);

@@ -7,11 +7,12 @@ import { saveAdapter } from 'gemma-3ncore/adapters/peft_files';
 import { labelsOf } from 'gemma-3ncore/distill/data';
 import type { TrainEvent } from 'gemma-3ncore/distill/events';
 import { stallsIn } from 'gemma-3ncore/distill/curriculum';
-import { baselinePlan, type Stage } from 'gemma-3ncore/distill/plan';
+import { baselinePlan, type Stage, type TrainPlan } from 'gemma-3ncore/distill/plan';
 import { createPredictor, predictionErrors, predictTargets } from 'gemma-3ncore/distill/predict';
 import { standardisationOf } from 'gemma-3ncore/distill/targets';
 import { trainedVariables } from 'gemma-3ncore/distill/variables';
 import { train, type TrainOptions, type TrainResult } from 'gemma-3ncore/distill/trainer';
+import { fold, Random, type Key } from 'gemma-3ncore/tree/random';
 import { useEngine } from '../support/engine.js';
 import { useFolder } from '../support/folder.js';
 import { tiny, tinyData, tinyLora, tinyPlan, tinySpec } from '../support/tiny_student.js';
@@ -155,6 +156,32 @@ describe('distill/trainer', () => {
     await assertResumes('early', [3, result.steps - 1], { plan: { ...plan, checkpointEvery: 1 } });
   });
 
+  it('resumes to the same bytes with every option at once, augmentation among them', async () => {
+    const augmented = (indices: readonly number[], key?: Key): { ED: tf.Tensor4D; ES: tf.Tensor4D } => {
+      const { ED, ES } = data.images(indices) as { ED: tf.Tensor4D; ES: tf.Tensor4D };
+      if (key === undefined) return { ED, ES };
+      const gains = indices.map((_, place) => [[[1 + 0.2 * new Random(fold(key, place)).normal()]]]);
+      const louder = (frames: tf.Tensor4D): tf.Tensor4D => tf.tidy(() => tf.mul(frames, tf.tensor4d(gains)));
+      const changed = { ED: louder(ED), ES: louder(ES) };
+      tf.dispose([ED, ES]);
+      return changed;
+    };
+    const plan: TrainPlan = {
+      ...restless,
+      losses: { feature: 'cosine', task: 'huber', targetWeights: [1, 0.5, 2], consistency: 0.1 },
+      augmentation: { gain: 0.1, speckle: 0.1, shadow: 0.1 },
+      balanceEF: true,
+      earlyStopping: 5,
+      checkpointEvery: 1,
+      optimizer: { ...tinyPlan.optimizer, decay_vectors: false },
+    };
+    const settings = { plan, data: { ...data, images: augmented } };
+    const { history, validations } = await assertResumes('options', [2, 6], settings);
+    const plain = await run({ ...settings, plan: { ...plan, augmentation: null } });
+    assert.notDeepEqual(plain.result.history[0]!.task, history[0]!.task);
+    assert.equal(validations.length, history.length);
+  });
+
   it('ends with the parameters that did best on VAL', async () => {
     const { student, bridges, dispose } = tiny(1);
     const plan = { ...tinyPlan, validateEvery: 1, rate: { ...tinyPlan.rate, peak: 0.2 } };
@@ -206,7 +233,14 @@ describe('distill/trainer', () => {
       run({ checkpoints, data: { ...data, images }, plan: { ...tinyPlan, checkpointEvery: 1 } }),
       /training step \d+, studies study-6: expected a finite loss, got NaN/,
     );
-    assert.ok(readdirSync(checkpoints.folder).length >= 1);
+    const kept = readdirSync(checkpoints.folder).sort();
+    // The last good one is whole: with sound frames the run goes on from it and ends as if nothing had happened.
+    const plan = { ...tinyPlan, checkpointEvery: 1 };
+    const events: TrainEvent[] = [];
+    const onEvent = (event: TrainEvent): void => void events.push(event);
+    const resumed = await run({ plan, seed: 2, checkpoints: { ...checkpoints, resume: true }, onEvent });
+    assert.equal(events[0]!.kind === 'resumed' && events[0]!.step, kept.length);
+    assert.deepEqual(resumed.values, (await run({ plan })).values);
   });
 
   it('leaves the number of tensors unchanged over 200 steps', async () => {

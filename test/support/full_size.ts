@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { leafMaker, type Precision } from 'gemma-3ncore/adapters/quantize/leaves';
 import { buildBridges, planBridges } from 'gemma-3ncore/bridges';
 import { createAdamW } from 'gemma-3ncore/distill/adamw';
 import { createTrainStep } from 'gemma-3ncore/distill/train_step';
@@ -10,6 +11,8 @@ import * as mobilenet from 'gemma-3ncore/models/mobilenet_v5';
 import * as siglip from 'gemma-3ncore/models/siglip_vision';
 import { preset } from 'gemma-3ncore/schema/presets';
 import { buildStudent } from 'gemma-3ncore/student_model';
+import { initialise } from 'gemma-3ncore/tree/params';
+import { rootKey } from 'gemma-3ncore/tree/random';
 import { openStudentBase, openTeacher, teacherConfig } from 'gemma-3ncore/weights';
 
 /** What a piece of work at full size took; sizes in MB (10⁶ bytes), times in milliseconds. */
@@ -56,10 +59,18 @@ function loadedTeacher(path: string): Run {
   return () => Promise.resolve(true);
 }
 
-function teacherForward(size: number): Run {
-  const { params, config } = openTeacher(so400m, 0);
+function teacherForward(size: number, precision: Precision = 'fp32'): Run {
+  const { params, config } = openTeacher(so400m, 0, precision);
   const features = ['last_hidden_state', 'pooler_output'];
   return forwardRun(image(size), (x) => Object.values(siglip.forward(params, x, config, { features })));
+}
+
+/** The first layers of the so400m/14 tower. */
+function layersForward(size: number, precision: Precision): Run {
+  const config = { ...teacherConfig(so400m), num_hidden_layers: 6, vision_use_head: false };
+  const params = initialise(siglip.spec(config), rootKey(0), leafMaker(precision));
+  const options = { features: ['last_hidden_state'], interpolatePosEncoding: true };
+  return forwardRun(image(size), (x) => Object.values(siglip.forward(params, x, config, options)));
 }
 
 function encoderForward(size: number): Run {
@@ -115,6 +126,11 @@ function studentStep(size: number): Run {
 const works = {
   'so400m-load': loadedTeacher,
   'so400m-forward': (size: string) => teacherForward(Number(size)),
+  'so400m-int8': (size: string) => teacherForward(Number(size), 'int8'),
+  'so400m-nf4': (size: string) => teacherForward(Number(size), 'nf4'),
+  'layers-fp32': (size: string) => layersForward(Number(size), 'fp32'),
+  'layers-int8': (size: string) => layersForward(Number(size), 'int8'),
+  'layers-nf4': (size: string) => layersForward(Number(size), 'nf4'),
   '300m-forward': (size: string) => encoderForward(Number(size)),
   '300m-step': (size: string) => studentStep(Number(size)),
 } as const satisfies Record<string, (argument: string) => Run>;

@@ -38,9 +38,13 @@ function environment(name: string, locks: readonly string[], install: (python: s
 }
 
 /** The interpreter of an environment of the tests' own, by its lock in test/python. */
-export function testPython(locked: 'requirements' | 'tensorboard' = 'requirements'): string {
+export function testPython(
+  locked: 'requirements' | 'requirements-tensorboard' | 'requirements-croissant' = 'requirements',
+): string {
   const lock = `${locked}.txt`;
-  return environment(`test-python-${locked}`, [lock], (python) => pip(python, '--require-hashes', '-r', inTests(lock)));
+  return environment(locked.replace('requirements', 'test-python'), [lock], (python) =>
+    pip(python, '--require-hashes', '-r', inTests(lock)),
+  );
 }
 
 /**

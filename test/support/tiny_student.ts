@@ -129,6 +129,8 @@ export const tinyPlan: TrainPlan = {
       taskWeight: constantly(1),
     },
   ],
+  balanceEF: false,
+  augmentation: null,
   losses: { feature: 'mse', task: 'mse', targetWeights: [1, 1, 1], consistency: 0 },
   rate: { peak: 5e-3, final: 0, warmupSteps: 2 },
   optimizer: { betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01 },

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { resolveExperiment, type ExperimentOptions } from '../experiment.js';
 import { writeJson } from '../files/json.js';
+import { gatherWeights } from '../gather.js';
 import { abortOnInterrupt, yieldToEvents } from '../host/abort.js';
 import { BadInput, Interrupted } from '../host/errors.js';
 import { projectPath } from '../host/places.js';
@@ -12,8 +13,9 @@ import { createRun, moveLatest, runPath, type Run } from '../run_folder.js';
 import { recorded } from '../run_record.js';
 import { openStudies } from '../studies.js';
 import { addExperimentOptions } from './experiment_options.js';
+import { addTermsOption, termsOptions, type TermsFlags } from './terms_options.js';
 
-interface StartOptions extends ExperimentOptions {
+interface StartOptions extends ExperimentOptions, TermsFlags {
   readonly out?: string;
 }
 
@@ -67,8 +69,9 @@ export function summaryOf({ folder }: Run): string {
 
 async function start(options: StartOptions, signal: AbortSignal): Promise<void> {
   const experiment = resolveExperiment(options);
-  // A wrong folder is told before anything is written.
+  // A wrong folder and missing weights are told before anything is written.
   if (experiment.data.root !== null) await openStudies(experiment, signal);
+  await gatherWeights(experiment, { ...termsOptions(options), signal });
   const run = createRun(options.out);
   await writeJson(runPath(run, 'experiment.json'), experiment);
   await recorded(run, experiment.seed, async () => {
@@ -84,7 +87,7 @@ async function start(options: StartOptions, signal: AbortSignal): Promise<void> 
 /** `3ncore start`: the whole job, as `npm start` runs it after set-up. */
 export function startCommand(): Command {
   const command = new Command('start').description('execute the three notebooks in a new run folder, show the summary');
-  return addExperimentOptions(command)
+  return addTermsOption(addExperimentOptions(command))
     .option('--out <dir>', 'the run folder (default runs/<timestamp>)')
     .action(async (options: StartOptions) => {
       const { signal, release } = abortOnInterrupt();

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { runActive } from '../active.js';
 import { readExperiment, resolveExperiment, type ExperimentOptions } from '../experiment.js';
 import { writeJson } from '../files/json.js';
+import { gatherWeights } from '../gather.js';
 import { abortOnInterrupt } from '../host/abort.js';
 import { BadInput } from '../host/errors.js';
 import { createRun, openRun, runPath, type Run } from '../run_folder.js';
@@ -11,8 +12,9 @@ import { recorded } from '../run_record.js';
 import { openStudies } from '../studies.js';
 import { addExperimentOptions } from './experiment_options.js';
 import { summaryOf } from './start.js';
+import { addTermsOption, termsOptions, type TermsFlags } from './terms_options.js';
 
-interface TrainOptions extends ExperimentOptions {
+interface TrainOptions extends ExperimentOptions, TermsFlags {
   readonly out: string;
   readonly resume?: boolean;
 }
@@ -31,8 +33,9 @@ function resumed(options: TrainOptions): Run {
 
 async function fresh(options: TrainOptions, signal: AbortSignal): Promise<Run> {
   const experiment = resolveExperiment(options);
-  // A wrong folder is told before anything is written.
+  // A wrong folder and missing weights are told before anything is written.
   if (experiment.data.root !== null) await openStudies(experiment, signal);
+  await gatherWeights(experiment, { ...termsOptions(options), signal });
   const run = createRun(options.out);
   await writeJson(runPath(run, 'experiment.json'), experiment);
   return run;
@@ -41,7 +44,7 @@ async function fresh(options: TrainOptions, signal: AbortSignal): Promise<Run> {
 /** `3ncore train`: the phases without notebooks. */
 export function trainCommand(): Command {
   const command = new Command('train').description('train without notebooks: all three phases into one run folder');
-  return addExperimentOptions(command)
+  return addTermsOption(addExperimentOptions(command))
     .requiredOption('--out <dir>', 'the run folder')
     .option('--resume', 'go on from the newest checkpoint in the run folder')
     .action(async (options: TrainOptions) => {

@@ -3,8 +3,10 @@ import * as tf from '@tensorflow/tfjs';
 export interface AdamWOptions {
   readonly betas: readonly [number, number];
   readonly eps: number;
-  /** Decoupled: p ← p·(1 − rate·weight_decay) before the update, on every trained parameter. */
+  /** Decoupled: p ← p·(1 − rate·weight_decay) before the update. */
   readonly weight_decay: number;
+  /** Whether biases and the scales of norms, which are vectors, decay too; by default they do, as in torch. */
+  readonly decay_vectors?: boolean;
 }
 
 /** What a step needs besides the gradient: scalars, so that a compiled step takes them as inputs. */
@@ -46,11 +48,16 @@ function assignParts(variables: readonly tf.Variable[], flat: tf.Tensor1D): void
 
 /** An optimizer of the given variables, its moments zero; the variables stay the caller's. */
 export function createAdamW(variables: readonly tf.Variable[], options: AdamWOptions): AdamW {
-  const { betas, eps, weight_decay } = options;
+  const { betas, eps, weight_decay, decay_vectors = true } = options;
   const P = variables.reduce((sum, variable) => sum + variable.size, 0);
   const zeros = (): tf.Variable => tf.tidy(() => tf.variable(tf.zeros([P]), false));
   const m = zeros();
   const v = zeros();
+  /** The parameters, those that decay times a factor. */
+  const decayed = (factor: tf.Tensor): tf.Tensor => {
+    if (decay_vectors) return tf.mul(flatten(variables), factor);
+    return flatten(variables.map((variable) => (variable.rank > 1 ? tf.mul(variable, factor) : variable)));
+  };
   return {
     moments: { m, v },
     update(gradient, { rate, correction1, correction2 }) {
@@ -59,7 +66,7 @@ export function createAdamW(variables: readonly tf.Variable[], options: AdamWOpt
         v.assign(tf.add(tf.mul(v, betas[1]), tf.mul(tf.square(gradient), 1 - betas[1])));
         const denominator = tf.add(tf.div(tf.sqrt(v), tf.sqrt(correction2)), eps);
         const move = tf.mul(tf.div(m, denominator), tf.div(rate, correction1));
-        const kept = tf.mul(flatten(variables), tf.sub(1, tf.mul(rate, weight_decay)));
+        const kept = decayed(tf.sub(1, tf.mul(rate, weight_decay)));
         assignParts(variables, tf.sub(kept, move) as tf.Tensor1D);
       });
     },

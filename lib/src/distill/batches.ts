@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { TrainData } from './data.js';
+import type { Key } from '../tree/random.js';
 import { standardise, type Standardisation } from './targets.js';
 import type { MicroBatch } from './micro_batch.js';
 
@@ -34,9 +35,10 @@ export async function microBatch(
   shares: Shares,
   seed: readonly [number, number],
   withTeacher: boolean,
+  augmentation?: Key,
 ): Promise<MicroBatch> {
   const { indices, valid } = chunk;
-  const { ED, ES } = await data.images(indices);
+  const { ED, ES } = await data.images(indices, augmentation);
   const teacher = withTeacher ? await data.teacher(indices) : [];
   const labels = indices.map((index) => data.studies[index]?.targets ?? null);
   return {

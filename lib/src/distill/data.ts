@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { FramePair } from '../models/echo_student.js';
+import type { Key } from '../tree/random.js';
 import type { Targets } from './targets.js';
 
 /** A study as training sees it. */
@@ -15,8 +16,8 @@ export interface TrainData {
   readonly train: readonly number[];
   /** Labelled. */
   readonly validation: readonly number[];
-  /** The student's inputs `[B, H, W, 3]`; the caller owns them. */
-  images(indices: readonly number[]): FramePair | Promise<FramePair>;
+  /** The student's inputs `[B, H, W, 3]`, with a key augmented as it says; the caller owns them. */
+  images(indices: readonly number[], augmentation?: Key): FramePair | Promise<FramePair>;
   /** Per bridge the teacher's pooled map `[2B, g, g, Ct]`, ED above ES; the caller owns them. Not called without bridges. */
   teacher(indices: readonly number[]): readonly tf.Tensor4D[] | Promise<readonly tf.Tensor4D[]>;
 }

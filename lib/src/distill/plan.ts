@@ -1,3 +1,4 @@
+import { changesFrames, type Augmentation } from '../data/augment.js';
 import type { Training } from '../schema/generated/experiment.js';
 import type { AdamWOptions } from './adamw.js';
 import { constantly, rateAt, valueAt, type RateSchedule, type Schedule } from './curriculum.js';
@@ -32,6 +33,10 @@ export interface TrainPlan {
   readonly accumulate: number;
   readonly stages: readonly Stage[];
   readonly losses: Losses;
+  /** Draws labelled studies alike from the classes of EF. */
+  readonly balanceEF: boolean;
+  /** Of the student's inputs in training; null: none. */
+  readonly augmentation: Augmentation | null;
   readonly rate: RateSchedule;
   readonly optimizer: AdamWOptions;
   /** Largest global norm of the gradient; null: not clipped. */
@@ -115,13 +120,20 @@ export function planOf(training: Training, seed: number): TrainPlan {
     accumulate: training.accumulation_steps,
     stages: [features, task].filter((stage) => stage.steps > 0),
     losses: lossesOf(training),
+    balanceEF: training.balance_ef,
+    augmentation: changesFrames(training.augmentation) ? { ...training.augmentation } : null,
     rate: {
       peak: training.learning_rate,
       final: 0,
       warmupSteps: training.warmup_steps,
       plateauPatience: training.rate_plateau,
     },
-    optimizer: { betas: [0.9, 0.999], eps: 1e-8, weight_decay: training.weight_decay },
+    optimizer: {
+      betas: [0.9, 0.999],
+      eps: 1e-8,
+      weight_decay: training.weight_decay,
+      decay_vectors: training.decay_vectors,
+    },
     max_grad_norm: clip_norm > 0 ? clip_norm : null,
     validateEvery: training.validate_every,
     earlyStopping: training.early_stopping,

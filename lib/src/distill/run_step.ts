@@ -6,7 +6,7 @@ import { chunksOf, microBatch, type Chunk, type Shares } from './batches.js';
 import type { TrainData } from './data.js';
 import type { StepRecord } from './events.js';
 import { settingsAt, stageAt, type TrainPlan } from './plan.js';
-import { groupAt, seedOf, type Pools } from './sampler.js';
+import { bandsOf, groupAt, seedOf, type Pools } from './sampler.js';
 import type { Standardisation } from './targets.js';
 import type { MicroBatchLosses, TrainStep } from './train_step.js';
 
@@ -26,10 +26,16 @@ interface StudyLosses {
   readonly feature: number[];
 }
 
-/** The TRAIN studies with and without labels. */
-export function poolsOf({ studies, train }: TrainData): Pools {
+/** The TRAIN studies with and without labels; the bands of EF where they are drawn alike. */
+export function poolsOf({ studies, train }: TrainData, { balanceEF }: Pick<TrainPlan, 'balanceEF'>): Pools {
   const isLabelled = (index: number): boolean => studies[index]?.targets !== null;
-  return { labelled: train.filter(isLabelled), unlabelled: train.filter((index) => !isLabelled(index)) };
+  const labelled = train.filter(isLabelled);
+  const unlabelled = train.filter((index) => !isLabelled(index));
+  return {
+    labelled,
+    unlabelled,
+    ...(balanceEF ? { bands: bandsOf(labelled, (i) => studies[i]?.targets?.[2] ?? NaN) } : {}),
+  };
 }
 
 function refuseNonFinite(step: number, what: string, ids: readonly string[]): never {
@@ -82,7 +88,9 @@ async function accumulateGroup(
   const key = fold(fold(rootKey(plan.seed), 'dropout'), step);
   const losses: StudyLosses = { task: [], feature: [] };
   for (const [i, chunk] of chunksOf(group, plan.batch).entries()) {
-    const batch = await microBatch(data, standardisation, chunk, shares, seedOf(fold(key, i)), withTeacher);
+    const augmented = plan.augmentation === null ? undefined : fold(fold(fold(rootKey(plan.seed), 'augment'), step), i);
+    const seed = seedOf(fold(key, i));
+    const batch = await microBatch(data, standardisation, chunk, shares, seed, withTeacher, augmented);
     const result = await trainStep.accumulate(batch);
     tf.dispose(Object.values(batch) as tf.TensorContainer);
     const { task, feature } = await readLosses(result, chunk, data, step);

@@ -12,23 +12,57 @@ export function drawAt(pool: readonly number[], count: number, step: number, key
   return Array.from(order.subarray(begin, begin + count), (i) => pool[i] as number);
 }
 
+/** EF (%) where heart failure's classes begin: mildly reduced at 41, preserved at 50 (Bozkurt et al. 2021, Eur. J. Heart Fail. 23:352–380). */
+const bandStarts = [41, 50];
+
+/** The studies of each class of EF; classes without studies are left out. */
+export function bandsOf(studies: readonly number[], EFof: (study: number) => number): number[][] {
+  const bandOf = (study: number): number => bandStarts.filter((start) => EFof(study) >= start).length;
+  const bands = [0, ...bandStarts].map((_, band) => studies.filter((study) => bandOf(study) === band));
+  return bands.filter((band) => band.length > 0);
+}
+
+/**
+ * A draw in which the bands take turns, so that over the steps each gives as many studies; a band's own are drawn without
+ * replacement epoch by epoch, its epochs being shorter the smaller it is. Follows from the key and the step alone.
+ */
+export function balancedAt(bands: readonly (readonly number[])[], count: number, step: number, key: Key): number[] {
+  return Array.from({ length: count }, (_, slot) => {
+    const turn = step * count + slot;
+    const band = turn % bands.length;
+    const pool = bands[band] as readonly number[];
+    const drawn = Math.floor(turn / bands.length);
+    return drawAt(pool, 1, drawn, fold(key, band))[0] as number;
+  });
+}
+
 /** Which studies a step may draw. */
 export interface Pools {
   readonly labelled: readonly number[];
   readonly unlabelled: readonly number[];
+  /** The labelled ones by band of EF, where the bands are to be drawn alike. */
+  readonly bands?: readonly (readonly number[])[];
 }
 
 /**
  * The studies of a step: `labelledShare` of the group from the labelled ones and the rest from the unlabelled ones, or,
- * without a share, from all alike. Where one kind is absent the other fills the group.
+ * without a share, from all alike. Where one kind is absent the other fills the group. Bands, where given, share the labelled
+ * ones.
  */
 export function groupAt(
-  { labelled, unlabelled }: Pools,
+  { labelled, unlabelled, bands }: Pools,
   size: number,
   labelledShare: number | undefined,
   step: number,
   key: Key,
 ): number[] {
+  if (bands !== undefined && labelledShare !== undefined) {
+    const balanced = unlabelled.length === 0 ? size : Math.round(size * labelledShare);
+    return [
+      ...balancedAt(bands, balanced, step, fold(key, 'balanced')),
+      ...drawAt(unlabelled, size - balanced, step, fold(key, 'unlabelled')),
+    ];
+  }
   if (labelledShare === undefined || unlabelled.length === 0 || labelled.length === 0) {
     return drawAt([...labelled, ...unlabelled], size, step, fold(key, 'all'));
   }

@@ -68,7 +68,7 @@ function fingerprintOf({ plan, data, standardisation, identity }: TrainOptions, 
 }
 
 function checkOptions({ data, plan }: TrainOptions): void {
-  const pools = poolsOf(data);
+  const pools = poolsOf(data, plan);
   if (plan.stages.some((stage) => stage.labelledShare !== undefined) && pools.labelled.length === 0) {
     throw new BadInput({
       where: 'split TRAIN',
@@ -247,7 +247,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       options,
       variables,
       optimizer,
-      context: { plan, data, pools: poolsOf(data), standardisation, trainStep, withTeacher },
+      context: { plan, data, pools: poolsOf(data, plan), standardisation, trainStep, withTeacher },
       predictor,
       stored: new Map([...variables, ['adamw.m', optimizer.moments.m], ['adamw.v', optimizer.moments.v]]),
       fingerprint: fingerprintOf(options, variables),

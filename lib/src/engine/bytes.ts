@@ -56,7 +56,9 @@ export function notBefore<T extends tf.Tensor>(value: T, after: tf.Tensor | unde
   if (after === undefined || !isTracing()) return value;
   return tf.tidy(() => {
     const first = tf.slice(tf.reshape(after, [-1]), [0], [1]);
-    // Zero also for infinities and NaN.
-    return tf.add(value, tf.cast(tf.less(first, first), 'float32'));
+    // Zero also for infinities and NaN. The slice is the whole: TensorFlow hands the memory on.
+    const zero = tf.cast(tf.less(first, first), 'int32');
+    const inputs = [value, tf.tile(zero, [value.rank]), tf.tensor1d(value.shape, 'int32')];
+    return nativeOp('Slice', {}, inputs, 1)[0] as T;
   });
 }

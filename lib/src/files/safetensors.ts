@@ -115,24 +115,35 @@ export class SafetensorsFile implements OpenTensorSource {
 }
 
 /**
- * A checkpoint cut into several files, with its index `{"weight_map": {name: file}}` (transformers). A file is opened when
- * an entry of it is first asked for, so that those of other models may be absent.
+ * The file of each tensor by an index `{"weight_map": {name: file}}` (transformers), all beside it.
+ * @throws BadInput when it is no index or points elsewhere.
+ */
+export function readWeightMap(where: string): ReadonlyMap<string, string> {
+  const { weight_map: map } = readJsonObject(where);
+  if (!isJsonObject(map)) {
+    throw new BadInput({ where, expected: 'an object weight_map', got: printable(JSON.stringify(map) ?? 'none') });
+  }
+  const files = new Map<string, string>();
+  for (const [name, file] of Object.entries(map)) {
+    if (typeof file !== 'string' || !fileName.test(file)) {
+      const got = printable(JSON.stringify(file));
+      throw new BadInput({ where: entryOf(where, name), expected: 'the name of a file beside it', got });
+    }
+    files.set(name, file);
+  }
+  return files;
+}
+
+/**
+ * A checkpoint cut into several files, with its index. A file is opened when an entry of it is first asked for, so that
+ * those of other models may be absent.
  */
 class ShardedSafetensors implements OpenTensorSource {
   private readonly shards = new Map<string, SafetensorsFile>();
   private readonly fileOf: ReadonlyMap<string, string>;
 
   constructor(readonly where: string) {
-    const { weight_map: map } = readJsonObject(where);
-    if (!isJsonObject(map))
-      throw new BadInput({ where, expected: 'an object weight_map', got: printable(JSON.stringify(map) ?? 'none') });
-    this.fileOf = new Map(Object.entries(map).map(([name, file]) => [name, this.checkedFile(name, file)]));
-  }
-
-  private checkedFile(name: string, file: unknown): string {
-    if (typeof file === 'string' && fileName.test(file)) return file;
-    const got = printable(JSON.stringify(file));
-    throw new BadInput({ where: entryOf(this.where, name), expected: 'the name of a file beside it', got });
+    this.fileOf = readWeightMap(where);
   }
 
   private holder(name: string): SafetensorsFile {

@@ -1,6 +1,6 @@
 import { openSafetensors, type OpenTensorSource } from '../files/safetensors.js';
 import { BadInput } from '../host/errors.js';
-import { denseLeaf, load, type LeafMaker, type TensorSource } from '../tree/params.js';
+import { checkEntries, denseLeaf, load, type LeafMaker, type TensorSource } from '../tree/params.js';
 import type { ParamsOf, Spec } from '../tree/spec.js';
 
 /**
@@ -8,7 +8,7 @@ import type { ParamsOf, Spec } from '../tree/spec.js';
  * `vision_tower.vision_model.`, `model.vision_tower.timm_model.`, nothing, or whatever else a family put there.
  * @throws BadInput when no entry, or more than one, ends with the anchor.
  */
-export function prefixOf(source: TensorSource, anchor: string): string {
+export function prefixOf(source: Pick<TensorSource, 'where' | 'names'>, anchor: string): string {
   const names = [...source.names()].filter((name) => name === anchor || name.endsWith(`.${anchor}`));
   const [name] = names;
   if (name === undefined || names.length > 1) {
@@ -33,6 +33,20 @@ export function loadCheckpoint<S extends Spec>(
   try {
     const prefix = prefixOf(source, anchor);
     return load(spec, source, (name) => prefix + name, leafOf);
+  } finally {
+    source.close();
+  }
+}
+
+/**
+ * Checks the names and shapes of a model in a checkpoint against its spec by the files' headers alone.
+ * @throws BadInput as loadCheckpoint does.
+ */
+export function checkCheckpoint(spec: Spec, path: string, anchor: string): void {
+  const source = openSafetensors(path);
+  try {
+    const prefix = prefixOf(source, anchor);
+    checkEntries(spec, source, (name) => prefix + name);
   } finally {
     source.close();
   }

@@ -71,6 +71,21 @@ function checkEntry(source: TensorSource, name: string, shape: Shape): void {
 }
 
 /**
+ * Checks that a file has every parameter of a spec in its shape and a type of weights; reads no values.
+ * @throws BadInput naming the missing or misshapen entry.
+ */
+export function checkEntries(spec: Spec, source: TensorSource, rename: (path: string) => string): void {
+  const available = new Set(source.names());
+  for (const [path, { shape }] of flattenSpec(spec)) {
+    const name = rename(path);
+    if (!available.has(name)) {
+      throw new BadInput({ where: source.where, expected: `an entry ${name}`, got: 'none of that name' });
+    }
+    checkEntry(source, name, shape);
+  }
+}
+
+/**
  * Parameters from a file, frozen; `rename` maps a path of the spec to the name in the file. Every name, shape and type is
  * checked before anything is allocated; then one entry after the other is read and handed to the engine. The caller owns
  * the tensors.
@@ -82,14 +97,7 @@ export function load<S extends Spec>(
   rename: (path: string) => string = (path) => path,
   leafOf: LeafMaker = denseLeaf,
 ): ParamsOf<S> {
-  const available = new Set(source.names());
-  for (const [path, { shape }] of flattenSpec(spec)) {
-    const name = rename(path);
-    if (!available.has(name)) {
-      throw new BadInput({ where: source.where, expected: `an entry ${name}`, got: 'none of that name' });
-    }
-    checkEntry(source, name, shape);
-  }
+  checkEntries(spec, source, rename);
   const loaded: Leaf[] = [];
   try {
     return buildParams(spec, (path, param) => {

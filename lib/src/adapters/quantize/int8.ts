@@ -1,4 +1,4 @@
-import { roundHalfEven, toHalf } from './half.js';
+import { roundHalfEven, roundToHalf } from './half.js';
 
 /** A matrix in 8-bit codes by rows. */
 export interface Int8Codes {
@@ -16,13 +16,10 @@ export function quantizeInt8(values: Float32Array, rows: number): Int8Codes {
   const columns = values.length / rows;
   const codes = new Int8Array(values.length);
   const absmax = new Float32Array(rows);
-  const row = new Float32Array(columns);
   for (let r = 0; r < rows; r++) {
-    let largest = 0;
-    for (let c = 0; c < columns; c++) {
-      row[c] = toHalf(values[r * columns + c] as number);
-      largest = Math.max(largest, Math.abs(row[c] as number));
-    }
+    const row = values.slice(r * columns, (r + 1) * columns);
+    roundToHalf(row);
+    const largest = row.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     absmax[r] = largest;
     if (largest === 0) continue;
     // PyTorch divides a number by a tensor in two roundings.

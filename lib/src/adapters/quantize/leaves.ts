@@ -19,11 +19,9 @@ export const llmInt8Threshold = 6;
 export function int8Leaf({ codes, absmax }: Int8Codes, outlierThreshold?: number): Int8Leaf {
   const rows = absmax.length;
   const shape = [rows, codes.length / rows] as const;
-  const bytes = byteTensor(
-    Uint8Array.from(codes, (code) => code + 128),
-    shape,
-  );
-  return { kind: 'int8', shape, codes: bytes, absmax: tf.tensor1d(absmax), outlierThreshold };
+  const bytes = new Uint8Array(codes.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = (codes[i] as number) + 128;
+  return { kind: 'int8', shape, codes: byteTensor(bytes, shape), absmax: tf.tensor1d(absmax), outlierThreshold };
 }
 
 /** Double-quantized scales in the engine's memory. */

@@ -45,7 +45,7 @@ export type PhantomSeed = number;
  */
 export type FrameSize = number;
 /**
- * A folder with config.json and model.safetensors (a miniature's name is short for its folder in data-manifests/miniatures), or random:NAME for the random weights of a configuration.
+ * A name of data-manifests/models (gathered from the hub once its terms are accepted), a folder with config.json and safetensors files (a miniature's name is short for its folder in data-manifests/miniatures), or random:NAME for the random weights of a configuration.
  */
 export type Weights = string;
 export type Height = number;
@@ -184,6 +184,26 @@ export type RatePlateau = number | null;
  */
 export type EarlyStopping = number | null;
 /**
+ * Whether biases and the scales of norms decay too; otherwise only matrices and kernels do.
+ */
+export type DecayOfVectors = boolean;
+/**
+ * Draws labelled studies alike from EF up to 40, 41 to 49 and from 50 % on, instead of as often as there are such studies.
+ */
+export type BalanceEF = boolean;
+/**
+ * Largest shift of the grey levels, as a share of 255.
+ */
+export type Gain = number;
+/**
+ * Standard deviation of multiplicative noise.
+ */
+export type Speckle = number;
+/**
+ * Share of the brightness that an acoustic shadow takes, in every other study.
+ */
+export type Shadow = number;
+/**
  * Steps between validations; the adapters with the lowest validation loss are kept.
  */
 export type ValidateEvery = number;
@@ -296,6 +316,9 @@ export interface Training {
   consistency_weight: Consistency;
   rate_plateau: RatePlateau;
   early_stopping: EarlyStopping;
+  decay_vectors: DecayOfVectors;
+  balance_ef: BalanceEF;
+  augmentation: Augmentation;
   validate_every: ValidateEvery;
   checkpoint_every: CheckpointEvery;
   keep_checkpoints: CheckpointsKept;
@@ -328,6 +351,14 @@ export interface TargetWeights {
   EDV: EDV;
   ESV: ESV;
   EF: EF;
+}
+/**
+ * Changes of the student's training frames; the teacher's stay as they are. All 0: none.
+ */
+export interface Augmentation {
+  gain: Gain;
+  speckle: Speckle;
+  shadow: Shadow;
 }
 export interface Analysis {
   bootstrap_samples: BootstrapSamples;

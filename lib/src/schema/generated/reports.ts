@@ -182,6 +182,10 @@ export interface ConduitBody {
     name: string;
     licence: string;
     /**
+     * What holds for the data set as a whole, such as where its split comes from; one sentence each.
+     */
+    notes?: string[];
+    /**
      * Whether results must not be shared.
      */
     restricted: boolean;
