@@ -39,9 +39,11 @@ describe('the preset medsiglip-gemma3n', () => {
   });
 
   it('keeps one half-precision map for both bridges and one for the probe, of TRAIN and of the others', () => {
-    const folders = readdirSync(join(cache, 'features')).map((name) => join(cache, 'features', name));
+    const maps = readdirSync(join(cache, 'features')).filter((name) => !name.startsWith('.'));
+    const folders = maps.map((name) => join(cache, 'features', name));
     const frames = folders.map((folder) => {
-      const shards = readdirSync(folder).map((name) => openSafetensors(join(folder, name)));
+      const files = readdirSync(folder).filter((name) => name.endsWith('.safetensors'));
+      const shards = files.map((name) => openSafetensors(join(folder, name)));
       const entries = shards.flatMap((shard) => [...shard.names()].map((name) => [shard, name] as const));
       for (const [shard, name] of entries) assert.equal(shard.dtypeOf(name), 'F16');
       const [first] = entries;
