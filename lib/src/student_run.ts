@@ -65,12 +65,13 @@ interface Trainable {
 
 function regressorInfo({ experiment, cohort }: TrainingContext, planned: readonly PlannedBridge[]): RegressorInfo {
   const { mean, std } = cohort.standardisation;
+  const views = new Set(cohort.loaded.map(({ study }) => study.view));
   return {
     targets: ['EDV', 'ESV', 'EF'],
     mean,
     std,
     frameOrder: ['ED', 'ES'],
-    view: '4CH',
+    view: [...views].sort().join(', '),
     fusionSize: experiment.student.fusion_size,
     preprocessing: { ...experiment.student.preprocessing },
     bridges: planned.map(regressorBridge),
