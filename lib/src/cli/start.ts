@@ -1,23 +1,17 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
-import { resolveExperiment, type ExperimentOptions } from '../experiment.js';
-import { writeJson } from '../files/json.js';
-import { gatherWeights } from '../gather.js';
+import { readExperiment } from '../experiment.js';
 import { abortOnInterrupt, yieldToEvents } from '../host/abort.js';
 import { BadInput, Interrupted } from '../host/errors.js';
 import { projectPath } from '../host/places.js';
 import { readReport } from '../report/report.js';
 import { runSummary } from '../report/summary.js';
-import { createRun, moveLatest, runPath, type Run } from '../run_folder.js';
+import { moveLatest, runPath, type Run } from '../run_folder.js';
 import { recorded } from '../run_record.js';
-import { openStudies } from '../studies.js';
 import { addExperimentOptions } from './experiment_options.js';
-import { addTermsOption, termsOptions, type TermsFlags } from './terms_options.js';
-
-interface StartOptions extends ExperimentOptions, TermsFlags {
-  readonly out?: string;
-}
+import { newRun, type NewRunOptions } from './new_run.js';
+import { addTermsOption } from './terms_options.js';
 
 const notebooks = ['reservoir', 'conduit', 'active'] as const;
 
@@ -67,14 +61,10 @@ export function summaryOf({ folder }: Run): string {
   });
 }
 
-async function start(options: StartOptions, signal: AbortSignal): Promise<void> {
-  const experiment = resolveExperiment(options);
-  // A wrong folder and missing weights are told before anything is written.
-  if (experiment.data.root !== null) await openStudies(experiment, signal);
-  await gatherWeights(experiment, { ...termsOptions(options), signal });
-  const run = createRun(options.out);
-  await writeJson(runPath(run, 'experiment.json'), experiment);
-  await recorded(run, experiment.seed, async () => {
+async function start(options: NewRunOptions, signal: AbortSignal): Promise<void> {
+  const run = await newRun(options, signal);
+  const { seed } = readExperiment(runPath(run, 'experiment.json'));
+  await recorded(run, seed, async () => {
     for (const name of notebooks) {
       await yieldToEvents(signal);
       await executeNotebook(run, name);
@@ -89,7 +79,7 @@ export function startCommand(): Command {
   const command = new Command('start').description('execute the three notebooks in a new run folder, show the summary');
   return addTermsOption(addExperimentOptions(command))
     .option('--out <dir>', 'the run folder (default runs/<timestamp>)')
-    .action(async (options: StartOptions) => {
+    .action(async (options: NewRunOptions) => {
       const { signal, release } = abortOnInterrupt();
       try {
         await start(options, signal);

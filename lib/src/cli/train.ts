@@ -2,19 +2,17 @@ import { existsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
 import { runActive } from '../active.js';
-import { readExperiment, resolveExperiment, type ExperimentOptions } from '../experiment.js';
-import { writeJson } from '../files/json.js';
-import { gatherWeights } from '../gather.js';
+import { readExperiment, resolveExperiment } from '../experiment.js';
 import { abortOnInterrupt } from '../host/abort.js';
 import { BadInput } from '../host/errors.js';
-import { createRun, openRun, runPath, type Run } from '../run_folder.js';
+import { openRun, runPath, type Run } from '../run_folder.js';
 import { recorded } from '../run_record.js';
-import { openStudies } from '../studies.js';
 import { addExperimentOptions } from './experiment_options.js';
+import { newRun, type NewRunOptions } from './new_run.js';
 import { summaryOf } from './start.js';
-import { addTermsOption, termsOptions, type TermsFlags } from './terms_options.js';
+import { addTermsOption } from './terms_options.js';
 
-interface TrainOptions extends ExperimentOptions, TermsFlags {
+interface TrainOptions extends NewRunOptions {
   readonly out: string;
   readonly resume?: boolean;
 }
@@ -31,16 +29,6 @@ function resumed(options: TrainOptions): Run {
   return run;
 }
 
-async function fresh(options: TrainOptions, signal: AbortSignal): Promise<Run> {
-  const experiment = resolveExperiment(options);
-  // A wrong folder and missing weights are told before anything is written.
-  if (experiment.data.root !== null) await openStudies(experiment, signal);
-  await gatherWeights(experiment, { ...termsOptions(options), signal });
-  const run = createRun(options.out);
-  await writeJson(runPath(run, 'experiment.json'), experiment);
-  return run;
-}
-
 /** `3ncore train`: the phases without notebooks. */
 export function trainCommand(): Command {
   const command = new Command('train').description('train without notebooks: all three phases into one run folder');
@@ -51,7 +39,7 @@ export function trainCommand(): Command {
       const { signal, release } = abortOnInterrupt();
       try {
         const resume = options.resume === true && existsSync(options.out);
-        const run = resume ? resumed(options) : await fresh(options, signal);
+        const run = resume ? resumed(options) : await newRun(options, signal);
         const { seed } = readExperiment(runPath(run, 'experiment.json'));
         await recorded(run, seed, () => runActive(run, { resume, signal }));
         process.stdout.write(summaryOf(run));

@@ -1,12 +1,11 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { encodeNiftiGz } from '../../files/nifti_write.js';
-import { writeFolderAtomic } from '../../files/atomic_folder.js';
 import { yieldToEvents } from '../../host/abort.js';
 import { startProgress } from '../../host/progress.js';
 import { fold, Random } from '../../tree/random.js';
 import type { Split, View } from '../study.js';
-import { checkConfig, LICENSE, STAMP, stampOf, whatStandsAt, type PhantomConfig } from './dataset.js';
+import { checkConfig, LICENSE, placePhantoms, STAMP, stampOf, type PhantomConfig } from './dataset.js';
 import { renderFrame } from './render.js';
 import { phantomStudy, type PhantomStudy } from './study.js';
 import { phantomSplits } from './tables.js';
@@ -133,11 +132,6 @@ export async function writePhantomCamus(
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
   checkConfig(config);
-  const target = resolve(root);
-  if ((await whatStandsAt(target)) === stampOf(config, KIND, RECIPE)) return;
-  await writeFolderAtomic(target, async (folder) => {
-    await writeAll(folder, config, signal);
-    await whatStandsAt(target);
-    await rm(target, { recursive: true, force: true });
-  });
+  const stamp = stampOf(config, KIND, RECIPE);
+  await placePhantoms(resolve(root), stamp, (folder) => writeAll(folder, config, signal), signal);
 }

@@ -61,7 +61,7 @@ export function checkConfig({ studies, size, split }: PhantomConfig): void {
  * The stamp of the phantoms at `target`, null where there is nothing or an empty folder.
  * @throws BadInput where something else stands that must not be replaced.
  */
-export async function whatStandsAt(target: string): Promise<string | null> {
+async function whatStandsAt(target: string): Promise<string | null> {
   try {
     const names = await readdir(target);
     if (names.includes(STAMP)) return await readFile(join(target, STAMP), 'utf8');
@@ -118,6 +118,31 @@ async function writeAll(folder: string, config: PhantomConfig, signal: AbortSign
 }
 
 /**
+ * Puts phantoms at `target` in one step: those of the same stamp that stand there are kept, those of another are replaced.
+ * @throws BadInput when `target` cannot be written or holds something else; the signal's reason once it is aborted.
+ */
+export async function placePhantoms(
+  target: string,
+  stamp: string,
+  write: (folder: string) => Promise<void>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const stands = async (): Promise<boolean> => (await whatStandsAt(target)) === stamp;
+  if (await stands()) return;
+  try {
+    await writeFolderAtomic(target, async (folder) => {
+      await write(folder);
+      await whatStandsAt(target);
+      await rm(target, { recursive: true, force: true });
+    });
+  } catch (error) {
+    await yieldToEvents(signal);
+    // another process may have put the same phantoms there meanwhile
+    if (error instanceof BadInput || !(await stands())) throw error;
+  }
+}
+
+/**
  * Writes a data set of phantoms at `root` in the layout of EchoNet-Dynamic (`FileList.csv`, `VolumeTracings.csv`,
  * `Videos/*.avi`); the same config gives the same bytes. It appears when it is whole; phantoms of the same config that
  * stand there already are kept, those of another are replaced.
@@ -129,18 +154,5 @@ export async function writePhantomDataset(
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
   checkConfig(config);
-  const target = resolve(root);
-  const stands = async (): Promise<boolean> => (await whatStandsAt(target)) === stampOf(config);
-  if (await stands()) return;
-  try {
-    await writeFolderAtomic(target, async (folder) => {
-      await writeAll(folder, config, signal);
-      await whatStandsAt(target);
-      await rm(target, { recursive: true, force: true });
-    });
-  } catch (error) {
-    await yieldToEvents(signal);
-    // another process may have put the same phantoms there meanwhile
-    if (error instanceof BadInput || !(await stands())) throw error;
-  }
+  await placePhantoms(resolve(root), stampOf(config), (folder) => writeAll(folder, config, signal), signal);
 }
