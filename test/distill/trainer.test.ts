@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { saveAdapter } from 'gemma-3ncore/adapters/peft_files';
+import { latestCheckpoint, stepsDone } from 'gemma-3ncore/distill/checkpoint';
 import { labelsOf } from 'gemma-3ncore/distill/data';
-import type { TrainEvent } from 'gemma-3ncore/distill/events';
+import type { TrainEvent, ValidationRecord } from 'gemma-3ncore/distill/events';
 import { stallsIn } from 'gemma-3ncore/distill/curriculum';
 import { baselinePlan, type Stage, type TrainPlan } from 'gemma-3ncore/distill/plan';
+import { squaredErrors } from 'gemma-3ncore/distill/objective';
 import { createPredictor, predictionErrors, predictTargets } from 'gemma-3ncore/distill/predict';
+import type { Student } from 'gemma-3ncore/distill/student';
 import { standardisationOf } from 'gemma-3ncore/distill/targets';
 import { trainedVariables } from 'gemma-3ncore/distill/variables';
 import { train, type TrainOptions, type TrainResult } from 'gemma-3ncore/distill/trainer';
@@ -21,13 +24,27 @@ const folder = useFolder();
 const data = tinyData(16, 9);
 const standardisation = standardisationOf(labelsOf(data, data.train));
 
-type Settings = Partial<TrainOptions> & { readonly seed?: number };
+type Settings = Partial<TrainOptions> & {
+  readonly seed?: number;
+  readonly change?: (student: Student) => Student;
+};
 
 /** Trains a new tiny student; gives the result and every trained value. */
-async function run({ seed = 1, ...options }: Settings): Promise<{ result: TrainResult; values: Float32Array[] }> {
+async function run({
+  seed = 1,
+  change = (student) => student,
+  ...options
+}: Settings): Promise<{ result: TrainResult; values: Float32Array[] }> {
   const { student, bridges, dispose } = tiny(seed);
   try {
-    const result = await train({ student, bridges, data, standardisation, plan: tinyPlan, ...options });
+    const result = await train({
+      student: change(student),
+      bridges,
+      data,
+      standardisation,
+      plan: tinyPlan,
+      ...options,
+    });
     const variables = trainedVariables(student, options.bridges ?? bridges);
     return { result, values: [...variables.values()].map((variable) => variable.dataSync<'float32'>().slice()) };
   } finally {
@@ -93,6 +110,45 @@ describe('distill/trainer', () => {
       readFileSync(join(path, readdirSync(path).sort().at(-1)!, 'adapter_model.safetensors')),
     );
     assert.deepEqual(first, second);
+  });
+
+  /** The data, aborting after so many micro-batches of images; every micro-batch of training and VAL asks for them. */
+  function abortingData(after: number, controller: AbortController): typeof data {
+    let calls = 0;
+    return {
+      ...data,
+      images: (indices) => {
+        if (++calls === after) controller.abort(new Error('stopped'));
+        return data.images(indices);
+      },
+    };
+  }
+
+  it('resumes after an interruption at any micro-batch, in a step or a validation, to the same bytes', async () => {
+    const split = { ...data, train: data.train.slice(2), validation: [0, 1, ...data.validation] };
+    const plan = { ...tinyPlan, validateEvery: 2, earlyStopping: 3, checkpointEvery: 0 };
+    const whole = await run({ plan, data: split });
+    let inValidation = 0;
+    for (let after = 1; ; after++) {
+      const checkpoints = { folder: join(folder, `anywhere-${after}`), resume: true };
+      const controller = new AbortController();
+      const aborting = { ...split, images: abortingData(after, controller).images };
+      const stopped = run({ plan, data: aborting, checkpoints, signal: controller.signal });
+      const reached = await stopped.catch((error: unknown) => {
+        assert.match(String(error), /stopped/);
+        return undefined;
+      });
+      const state = JSON.parse(readFileSync(join(latestCheckpoint(checkpoints.folder)!, 'trainer.json'), 'utf8')) as {
+        step: number;
+        validations: { step: number }[];
+      };
+      if (state.step > 0 && state.step % 2 === 0 && state.validations.at(-1)?.step !== state.step) inValidation += 1;
+      const resumed = await run({ plan, data: split, checkpoints, seed: 2 });
+      assert.deepEqual({ ...resumed.result, checkpoint: undefined }, whole.result);
+      assert.deepEqual(resumed.values, whole.values);
+      if (reached !== undefined) break;
+    }
+    assert.ok(inValidation >= 3, `${inValidation} interruptions fell into a validation`);
   });
 
   /** Interrupts a run after each of the steps and compares what resuming gives with the run that was let be. */
@@ -192,9 +248,31 @@ describe('distill/trainer', () => {
     const predictor = createPredictor(student);
     const predicted = await predictTargets(predictor, data, data.validation, plan.batch, standardisation);
     const labels = labelsOf(data, data.validation);
-    assert.equal(predictionErrors(predicted, labels, standardisation).task, best);
+    assert.equal(predictionErrors(predicted, labels, standardisation, squaredErrors).task, best);
     predictor.dispose();
     dispose();
+  });
+
+  it('chooses, stops and stalls by the task loss as it is trained on, or by EF alone', async () => {
+    const losses = { ...tinyPlan.losses, task: 'l1', targetWeights: [1, 0, 3] } as const;
+    const plan = { ...restless, losses };
+    const figures = { task_loss: (v: ValidationRecord) => v.task, EF_mae: (v: ValidationRecord) => v.mae[2] };
+    for (const monitor of ['task_loss', 'EF_mae'] as const) {
+      const { result } = await run({ plan: { ...plan, monitor } });
+      const values = result.validations.map(figures[monitor]);
+      assert.equal(result.chosenStep, values.indexOf(Math.min(...values)) + 1);
+      const ofTask = values.slice(4);
+      const [rates, plain] = [result.history.slice(4), (await run({ plan: tinyPlan })).result.history.slice(4)];
+      rates.forEach(({ rate }, i) => {
+        const halvings = Math.round(Math.log2(((plain[i]!.rate / tinyPlan.rate.peak) * restless.rate.peak) / rate));
+        assert.equal(halvings + 0, stallsIn(ofTask.slice(0, i), 1));
+      });
+      for (const { task, mae } of result.validations) {
+        assert.ok(
+          Math.abs(task - (mae[0] / standardisation.std[0] + (3 * mae[2]) / standardisation.std[2]) / 4) < 1e-5,
+        );
+      }
+    }
   });
 
   it('refuses a checkpoint of another plan', async () => {
@@ -241,6 +319,80 @@ describe('distill/trainer', () => {
     const resumed = await run({ plan, seed: 2, checkpoints: { ...checkpoints, resume: true }, onEvent });
     assert.equal(events[0]!.kind === 'resumed' && events[0]!.step, kept.length);
     assert.deepEqual(resumed.values, (await run({ plan })).values);
+  });
+
+  /** The student with the gradient of a study's predictions infinite where the first pixel of its ED frame is black. */
+  function blackIsInfinite({ forward, ...student }: Student): Student {
+    return {
+      ...student,
+      forward: (frames, key) => {
+        const { targets, features } = forward(frames, key);
+        const factor = tf.tidy(() => {
+          const pixel = tf.reshape(tf.slice(frames.ED, [0, 0, 0, 0], [-1, 1, 1, 1]), [-1, 1]);
+          return tf.div(1, tf.minimum(tf.mul(tf.abs(pixel), 1e9), 1));
+        });
+        const same = tf.customGrad((x, save) => {
+          (save as tf.GradSaveFunc)([factor]);
+          const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => tf.mul(dy, saved[0]!);
+          return { value: tf.clone(x as tf.Tensor), gradFunc };
+        });
+        return { targets: same(targets) as tf.Tensor2D, features };
+      },
+    };
+  }
+
+  it('names the group whose gradient is not finite though its losses are, clipped or not', async () => {
+    for (const max_grad_norm of [1, null]) {
+      const checkpoints = { folder: join(folder, `gradient-${max_grad_norm}`), resume: true };
+      const plan = { ...tinyPlan, checkpointEvery: 1, max_grad_norm };
+      let calls = 0;
+      // Steps take 3, 3 and 1 micro-batches; the eighth is the first of the fourth step's three.
+      const images = (indices: readonly number[]) => {
+        const frames = data.images(indices) as { ED: tf.Tensor4D; ES: tf.Tensor4D };
+        if (++calls !== 8) return frames;
+        frames.ED.dispose();
+        return { ...frames, ED: tf.zerosLike(frames.ES) };
+      };
+      const before = tf.memory().numTensors;
+      await assert.rejects(
+        run({ plan, checkpoints, data: { ...data, images }, change: blackIsInfinite }),
+        /^BadInput: training step 3, studies (study-\d+, ){5}study-\d+: expected a finite gradient, got NaN/,
+      );
+      assert.equal(tf.memory().numTensors, before);
+      assert.equal(stepsDone(checkpoints.folder), 3);
+      const resumed = await run({ plan, checkpoints, seed: 2, change: blackIsInfinite });
+      assert.deepEqual(resumed.values, (await run({ plan })).values);
+    }
+  });
+
+  it('names the study whose feature loss is not finite, and a VAL study whose prediction is not', async () => {
+    const plan = { ...tinyPlan, checkpointEvery: 1 };
+    const teacher = (indices: readonly number[]) => {
+      const [map] = data.teacher(indices) as [tf.Tensor4D];
+      const size = map.size / 2 / indices.length;
+      const values = map.dataSync<'float32'>().slice();
+      if (indices.includes(12)) values[indices.indexOf(12) * size] = Infinity;
+      const broken = tf.tensor4d(values, map.shape);
+      map.dispose();
+      return [broken];
+    };
+    const features = { folder: join(folder, 'nan-features'), resume: false };
+    await assert.rejects(
+      run({ plan, checkpoints: features, data: { ...data, teacher } }),
+      /^BadInput: training step \d+, studies study-12: expected a finite loss/,
+    );
+    const images = (indices: readonly number[]) => {
+      const { ED, ES } = data.images(indices) as { ED: tf.Tensor4D; ES: tf.Tensor4D };
+      if (!indices.includes(8)) return { ED, ES };
+      ED.dispose();
+      return { ED: tf.fill(ES.shape, NaN) as tf.Tensor4D, ES };
+    };
+    const validation = { folder: join(folder, 'nan-validation'), resume: false };
+    await assert.rejects(
+      run({ plan, checkpoints: validation, data: { ...data, validation: [8], images } }),
+      /^BadInput: validation after step 5, studies study-8: expected a finite prediction/,
+    );
+    assert.equal(stepsDone(validation.folder), 4);
   });
 
   it('leaves the number of tensors unchanged over 200 steps', async () => {
