@@ -57,6 +57,18 @@ function checkpointsIn(parent: string): string[] {
     .filter((folder) => existsSync(join(folder, stateFile)));
 }
 
+/** The newest timestamped folder in a folder. */
+export function newestTimestampFolder(parent: string): string | undefined {
+  const newest = timestampsIn(parent).at(-1);
+  return newest === undefined ? undefined : join(parent, newest);
+}
+
+/** Whether training came to its end: what then is the newest folder holds a full model and no state to go on from. */
+export function hasFullModel(parent: string): boolean {
+  const newest = newestTimestampFolder(parent);
+  return newest !== undefined && !existsSync(join(newest, stateFile));
+}
+
 /** Everything a checkpoint holds in numbers; the best parameters as `best.<name>`. */
 async function tensorsOf(variables: Variables, best: Best | undefined): Promise<Map<string, TensorData>> {
   const tensors = new Map<string, TensorData>();
