@@ -34,15 +34,17 @@ function after(ms: number): () => boolean {
   return () => performance.now() - begun >= ms;
 }
 
-/** Whether an entry of such a name stands below a folder, which may change while it is read. */
+/** Whether a new entry of such a name stands below a folder, which may change while it is read. */
 function holds(folder: string, pattern: RegExp): () => boolean {
-  return () => {
+  const matching = (): string[] => {
     try {
-      return readdirSync(folder, { recursive: true }).some((name) => pattern.test(String(name)));
+      return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => pattern.test(name));
     } catch {
-      return false;
+      return [];
     }
   };
+  const old = new Set(matching());
+  return () => matching().some((name) => !old.has(name));
 }
 
 function fullModelsIn(folder: string): number {
