@@ -64,6 +64,23 @@ describe('findCycle', () => {
     assert.ok(Math.abs(twice.esFrame / 2 - found.esFrame) <= 1.5);
   });
 
+  it('is not sure of frames out of order', () => {
+    const order = new Random(rootKey(4));
+    for (const clip of clips) {
+      const keyed = clip.frames.map((image) => ({ image, key: order.uniform() })).sort((a, b) => a.key - b.key);
+      const { confidence, sure } = findCycle(
+        keyed.map(({ image }) => image),
+        clip.fps,
+      );
+      assert.ok(!sure, `${clip.study.name}: confidence ${confidence}`);
+    }
+  });
+
+  it('is not sure of an end-diastole with which the clip begins', () => {
+    const cut = findCycle(frames.slice(found.edFrame, found.esFrame + 10), fps);
+    assert.ok(!cut.sure && cut.doubts.includes('ED or ES is where the clip begins or ends'));
+  });
+
   it('is not sure of noise', () => {
     const random = new Random(rootKey(3));
     for (let attempt = 0; attempt < 3; attempt++) {

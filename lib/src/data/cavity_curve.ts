@@ -28,28 +28,51 @@ function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return sum;
 }
 
+/** Frames from which the patterns of motion are taken, evenly spaced where a clip has more: time grows with their cube. */
+const SAMPLED = 200;
+
+/** How much of a pattern (a weighted sum of frames) each frame shows, scaled to length 1. */
+export function course(frames: readonly Float64Array[], pattern: Float64Array): number[] {
+  const along = frames.map((frame) => dot(frame, pattern));
+  const length = Math.sqrt(dot(along, along));
+  return along.map((value) => (length > 0 ? value / length : 0));
+}
+
+/** The sum of frames by weights. */
+export function weightedSum(frames: readonly Float64Array[], weights: ArrayLike<number>): Float64Array {
+  const sum = new Float64Array((frames[0] as Float64Array).length);
+  frames.forEach((frame, t) => {
+    for (let i = 0; i < sum.length; i++) (sum[i] as number) += (weights[t] as number) * (frame[i] as number);
+  });
+  return sum;
+}
+
 /** The first principal components of frames as unit vectors over time. */
 export function principalComponents(frames: readonly Float64Array[]): number[][] {
-  const gram = new Matrix(frames.length, frames.length);
-  frames.forEach((a, i) => {
+  const every = Math.ceil(frames.length / SAMPLED);
+  const sample = frames.filter((_, t) => t % every === 0);
+  const gram = new Matrix(sample.length, sample.length);
+  sample.forEach((a, i) => {
     for (let j = 0; j <= i; j++) {
-      const product = dot(a, frames[j] as Float64Array);
+      const product = dot(a, sample[j] as Float64Array);
       gram.set(i, j, product);
       gram.set(j, i, product);
     }
   });
   // Eigenvalues ascend.
   const { eigenvectorMatrix } = new EigenvalueDecomposition(gram, { assumeSymmetric: true });
-  return Array.from({ length: COMPONENTS }, (_, k) => eigenvectorMatrix.getColumn(frames.length - 1 - k));
+  return Array.from({ length: COMPONENTS }, (_, k) =>
+    course(frames, weightedSum(sample, eigenvectorMatrix.getColumn(sample.length - 1 - k))),
+  );
 }
 
 /** The component that goes most with a course over time, up to sign, and its product with it. */
 export function mostAlong(
   components: readonly number[][],
-  course: ArrayLike<number>,
+  over: ArrayLike<number>,
 ): { readonly component: number[]; readonly along: number } {
   return components
-    .map((component) => ({ component, along: dot(component, course) }))
+    .map((component) => ({ component, along: dot(component, over) }))
     .reduce((a, b) => (Math.abs(b.along) > Math.abs(a.along) ? b : a));
 }
 

@@ -1,7 +1,7 @@
 import { sampleCorrelation } from 'simple-statistics';
 import { BadInput } from '../host/errors.js';
 import type { GreyImage } from '../files/image.js';
-import { cavityCurve, mostAlong, principalComponents, type CavityCurve } from './cavity_curve.js';
+import { cavityCurve, course, mostAlong, principalComponents, weightedSum, type CavityCurve } from './cavity_curve.js';
 import { CELLS, motionGrid, type MotionGrid } from './motion_grid.js';
 
 /** The end-diastolic and the end-systolic frame found in a clip. */
@@ -28,6 +28,9 @@ const SYSTOLE = { least: 0.15, most: 0.55 } as const;
 /** Seconds of a clip below which no systole can be told from the rest of a beat. */
 const LEAST_SECONDS = 0.4;
 
+/** Seconds of a clip that ED must follow and ES must precede to be known as turns of the curve. */
+const MARGIN = 0.04;
+
 /** Standard deviation of the smoothing over time, seconds. */
 const SMOOTHING = 0.02;
 
@@ -50,8 +53,9 @@ function ramp(value: number, none: number, all: number): number {
   return Math.min(1, Math.max(0, (value - none) / (all - none)));
 }
 
-function isInside({ ed, es }: Pair, frames: number): boolean {
-  return ed > 0 && es < frames - 1;
+function isInside({ ed, es }: Pair, frames: number, fps: number): boolean {
+  const margin = Math.max(1, Math.round(MARGIN * fps));
+  return ed >= margin && es < frames - margin;
 }
 
 /** Whether the curve turns at t from rising to falling (sign 1) or from falling to rising (−1); its ends count as turns. */
@@ -69,7 +73,7 @@ function deepestFall(size: ArrayLike<number>, fps: number): Pair | undefined {
     for (let es = Math.ceil(ed + SYSTOLE.least * fps); es <= last; es++) {
       if (!turns(size, es, -1)) continue;
       const fall = (size[ed] as number) - (size[es] as number);
-      const depth = isInside({ ed, es }, size.length) ? fall : 0.8 * fall;
+      const depth = isInside({ ed, es }, size.length, fps) ? fall : 0.8 * fall;
       if (depth > deepest) [best, deepest] = [{ ed, es }, depth];
     }
   }
@@ -118,11 +122,10 @@ function checked(frames: readonly GreyImage[], fps: number, clip: string): void 
   if (other !== undefined) throw notFound(clip, other, `frames of one size, ${first}`);
 }
 
-/** How often a second the curve runs from its smallest to its largest value or back, wanderings included. */
-function runs(size: Float64Array, range: number, fps: number): number {
-  let way = 0;
-  for (let t = 1; t < size.length; t++) way += Math.abs((size[t] as number) - (size[t - 1] as number));
-  return way / range / (size.length / fps);
+/** Correlation of the motion in a frame with that in the next, before smoothing: near 0 for frames out of order. */
+function steadiness({ frames, unsmoothed }: MotionGrid, size: Float64Array): number {
+  const raw = course(unsmoothed, weightedSum(frames, size));
+  return sampleCorrelation(raw.slice(1), raw.slice(0, -1));
 }
 
 function grounds(grid: MotionGrid, { size, brightening }: CavityCurve, pair: Pair, fps: number): Ground[] {
@@ -132,16 +135,13 @@ function grounds(grid: MotionGrid, { size, brightening }: CavityCurve, pair: Pai
   return [
     { trust: ramp(agreement(grid, size), 0.5, 0.9), doubt: 'the motion differs between parts of the picture' },
     { trust: ramp(brightening, 0.1, 0.4), doubt: 'the apical region does not brighten as the cavity shrinks' },
-    {
-      trust: ramp(-runs(size, range, fps), -10, -6),
-      doubt: 'the picture changes back and forth faster than hearts beat',
-    },
+    { trust: ramp(steadiness(grid, size), 0.4, 0.7), doubt: 'successive frames differ as if out of order' },
     { trust: ramp(depth, 0.3, 0.7), doubt: 'the picture changes more outside this beat than in its systole' },
     {
       trust: Math.min(ramp(seconds, 0.15, 0.2), ramp(-seconds, -0.55, -0.45)),
       doubt: 'systole would be unusually short or long',
     },
-    { trust: isInside(pair, size.length) ? 1 : 0.6, doubt: 'ED or ES is the first or last frame of the clip' },
+    { trust: isInside(pair, size.length, fps) ? 1 : 0.4, doubt: 'ED or ES is where the clip begins or ends' },
   ];
 }
 

@@ -6,6 +6,8 @@ export const CELLS = 28;
 /** A clip as coarse cells over the part that moves: their square-rooted grey levels less their means, `[T][CELLS²]`. */
 export interface MotionGrid {
   readonly frames: readonly Float64Array[];
+  /** The same before smoothing over time. */
+  readonly unsmoothed: readonly Float64Array[];
   /** Root mean square of all values. */
   readonly contrast: number;
 }
@@ -101,14 +103,18 @@ function smoothedInTime(frames: readonly Float64Array[], sigma: number): Float64
   });
 }
 
-/** A clip of one size of picture as coarse cells, smoothed in space and over `seconds` (standard deviation). */
-export function motionGrid(frames: readonly GreyImage[], fps: number, seconds: number): MotionGrid {
-  const box = movingBox(frames);
-  const coarse = frames.map((frame) => blurred(blurred(cellMeans(frame, box), 1), CELLS));
-  const smooth = smoothedInTime(coarse, seconds * fps);
+/** Frames less their mean. */
+function centred(frames: readonly Float64Array[]): Float64Array[] {
   const mean = new Float64Array(CELLS * CELLS);
-  for (const frame of smooth) frame.forEach((value, i) => ((mean[i] as number) += value / smooth.length));
-  const centred = smooth.map((frame) => frame.map((value, i) => value - (mean[i] as number)));
-  const power = centred.reduce((sum, frame) => sum + frame.reduce((s, v) => s + v * v, 0), 0);
-  return { frames: centred, contrast: Math.sqrt(power / (centred.length * mean.length)) };
+  for (const frame of frames) frame.forEach((value, i) => ((mean[i] as number) += value / frames.length));
+  return frames.map((frame) => frame.map((value, i) => value - (mean[i] as number)));
+}
+
+/** A clip of one size of picture as coarse cells, smoothed in space and over `seconds` (standard deviation). */
+export function motionGrid(clip: readonly GreyImage[], fps: number, seconds: number): MotionGrid {
+  const box = movingBox(clip);
+  const coarse = clip.map((frame) => blurred(blurred(cellMeans(frame, box), 1), CELLS));
+  const frames = centred(smoothedInTime(coarse, seconds * fps));
+  const power = frames.reduce((sum, frame) => sum + frame.reduce((s, v) => s + v * v, 0), 0);
+  return { frames, unsmoothed: centred(coarse), contrast: Math.sqrt(power / (frames.length * CELLS * CELLS)) };
 }
