@@ -22,6 +22,7 @@ import { readReport } from './report/report.js';
 import { table } from './report/table.js';
 import { currentRun, runPath, type Run } from './run_folder.js';
 import type { ActiveBody } from './schema/generated/reports.js';
+import { trainedEncoder } from './student_files.js';
 import { predictionRows, runStudent, type StudentRun, type TrainedModel } from './student_run.js';
 import { openStudies } from './studies.js';
 import { locateWeights, weightsHash } from './weights.js';
@@ -242,14 +243,15 @@ async function adapterBody(phase: Active, run: StudentRun): Promise<ActiveBody['
   const { experiment, cohort, stamps } = phase;
   const parent = join(folderOf(phase, run.model), 'adapters');
   const folder = await writeAdapterFolder(parent, experiment, cohort, run, assessmentOf(phase), stamps);
-  const weights = join(folder, 'adapter_model.safetensors');
+  const weights = trainedEncoder(folder)?.file;
+  if (weights === undefined) throw new Error(`${folder} holds no trained encoder`);
   return {
     ...{ model: run.model, seed: experiment.seed, path: pathIn(phase, folder), bytes: statSync(weights).size },
-    ...{ sha256: sha256File(weights), parameters: run.adapterParameters },
+    ...{ sha256: sha256File(weights), parameters: run.encoderParameters },
   };
 }
 
-/** Writes the adapters with their model cards and `active.report.json`, and frees what the phase holds. */
+/** Writes the adapters, or the encoders that were trained in full, with their model cards and `active.report.json`, and frees what the phase holds. */
 export async function finish(phase: Active): Promise<Section> {
   const { experiment, runs } = phase;
   const adapters: ActiveBody['adapters'] = [];
@@ -263,7 +265,9 @@ export async function finish(phase: Active): Promise<Section> {
     kB: bytes / 1000,
     sha256: sha256.slice(0, 12),
   }));
-  const section = add(phase, { tables: [table('adapters', 'Adapters', rows)] });
+  const section = add(phase, {
+    tables: [table('adapters', experiment.adapter === null ? 'Encoders trained in full' : 'Adapters', rows)],
+  });
   const done = await finishPhase(phase, 'Active: training, analysis, adapters');
   phase.features?.close();
   for (const run of runs) run.dispose();

@@ -31,6 +31,7 @@ import { bridgesTable } from './report/result_tables.js';
 import { table } from './report/table.js';
 import { experimentPrecision, openingPrecision } from './precision.js';
 import { precisionErrors } from './precision_errors.js';
+import { formatSignificant } from './report/numbers.js';
 import { runReservoir } from './reservoir.js';
 import { currentRun, runPath, type Run } from './run_folder.js';
 import type { Preprocessing } from './schema/generated/experiment.js';
@@ -41,6 +42,7 @@ import { openStudies } from './studies.js';
 import { teacherFeatures } from './teacher_features.js';
 import { fitTeacherProbe, probeNotes, probeTable } from './teacher_probe.js';
 import { cohortOf, loadFrames, preprocessingOf, studentImages, type LoadedStudy } from './training_data.js';
+import { trainingCost } from './training_cost.js';
 import { disposeParams } from './tree/params.js';
 import { openTeacher } from './weights.js';
 
@@ -152,10 +154,10 @@ export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Sect
 
 /** The weights of the losses as they will be, were the loss on VAL never to stall. */
 function plannedCurriculum({ experiment, stamps }: Conduit): Figure {
-  const { training, seed } = experiment;
+  const { training } = experiment;
   const stalling = [training.feature_weight, training.task_weight].some(({ kind }) => kind === 'plateau');
   const note = 'A plateau is drawn at its start: it goes on only when the loss on VAL stalls.';
-  const history = plannedSettings(planOf(training, seed));
+  const history = plannedSettings(planOf(experiment));
   return curriculumFigure({ history, planned: true }, [...stamps, ...(stalling ? [note] : [])]);
 }
 
@@ -250,6 +252,11 @@ function errorTables(experiment: Conduit['experiment'], { frames: { ED } }: Load
   return errors === undefined ? [] : [errors];
 }
 
+/** A number in millions. */
+function formatMega(value: number): string {
+  return `${formatSignificant(value / 1e6)} M`;
+}
+
 /** Device, precision, and what the run will take in time, memory and disk, before anything long starts. */
 export async function estimates(phase: Conduit): Promise<Section> {
   const set = readSet(phase);
@@ -269,11 +276,12 @@ export async function estimates(phase: Conduit): Promise<Section> {
   const passes = training.steps * training.accumulation_steps * (training.baseline ? 2 : 1);
   const trainSeconds = passes * perPass * trainingFactor;
   const trained = set.studies.filter(({ split }) => split === 'TRAIN').length;
+  const state = trainingCost(experiment);
   const pixels = experiment.student.preprocessing.height * experiment.student.preprocessing.width;
   const estimate = {
     seconds: featureSeconds + trainSeconds,
-    memory_MB: idle + trainingFactor * (working - idle) + (2 * set.studies.length * pixels) / 1e6,
-    disk_MB: (2 * trained * featureBytes(experiment)) / 1e6,
+    memory_MB: idle + trainingFactor * (working - idle) + (frames * pixels + state.memoryBytes) / 1e6,
+    disk_MB: (2 * trained * featureBytes(experiment) + state.diskBytes) / 1e6,
   };
   phase.body.device = engine.device;
   phase.body.estimates = estimate;
@@ -283,7 +291,14 @@ export async function estimates(phase: Conduit): Promise<Section> {
     { what: 'teacher features', value: `${formatSeconds(featureSeconds)} for ${frames} frames` },
     { what: 'training', value: `${formatSeconds(trainSeconds)} for ${passes} passes` },
     { what: 'memory', value: `${Math.round(estimate.memory_MB)} MB` },
-    { what: 'disk', value: `${Math.round(estimate.disk_MB)} MB of cached features` },
+    {
+      what: 'trained state',
+      value: `${formatMega(state.parameters)} parameters, ${formatMega(state.memoryBytes)}B of the memory`,
+    },
+    {
+      what: 'disk',
+      value: `${formatMega(1e6 * estimate.disk_MB)}B, at most ${formatMega(state.diskBytes)}B of it checkpoints`,
+    },
   ];
   const notes = [
     `Measured on one frame and one micro-batch; a training pass counts as ${trainingFactor} forward passes. ` +

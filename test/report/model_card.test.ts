@@ -9,7 +9,7 @@ const card: ModelCard = {
   ...{ name: 'EF reader', created: '2026-01-01T00:00:00Z' },
   base: { name: 'google/gemma-3n', licence: 'Gemma Terms' },
   teacher: { name: 'google/medsiglip-448', licence: 'HAI-DEF Terms' },
-  adapter: { rank: 8, alpha: 16, parameters: 123456, targets: ['blocks.2.4.attn.key.down_conv'] },
+  encoder: { training: 'lora', rank: 8, alpha: 16, parameters: 123456, targets: ['blocks.2.4.attn.key.down_conv'] },
   data: { name: hostile, licence: 'x|y', trainingStudies: 64, testStudies: 10 },
   training: { steps: 300, seed: 0 },
   ...{ metrics: assessment.metrics, comparisons: assessment.comparisons },
@@ -28,6 +28,13 @@ describe('report/model_card', () => {
     assert.match(text, /123,456 parameters, on blocks\.2\.4\.attn\.key\.down\\_conv/);
     assert.match(text, /^---\nlibrary_name: peft\nbase_model: "google\/gemma-3n"/);
     assert.match(modelCard({ ...card, teacher: undefined } as unknown as ModelCard), /Trained without distillation/);
+  });
+
+  it('says of an encoder that was trained in full that it is no adapter', () => {
+    const full = modelCard({ ...card, encoder: { training: 'full', parameters: 294_000_000 } });
+    assert.match(full, /^- Encoder: trained in full, 294,000,000 parameters$/m);
+    assert.match(full, /^---\nlibrary_name: timm\n/);
+    assert.doesNotMatch(full, /lora|peft/i);
   });
 
   it('escapes text from data', () => {

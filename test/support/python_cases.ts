@@ -15,7 +15,7 @@ import * as mobilenet from 'gemma-3ncore/models/mobilenet_v5';
 import * as siglip from 'gemma-3ncore/models/siglip_vision';
 import { preset } from 'gemma-3ncore/schema/presets';
 import { buildStudent } from 'gemma-3ncore/student_model';
-import { writeFullModel } from 'gemma-3ncore/student_run';
+import { writeFullModel } from 'gemma-3ncore/student_files';
 import { disposeParams, trainableVariables } from 'gemma-3ncore/tree/params';
 import { rootKey } from 'gemma-3ncore/tree/random';
 import type { Params, Spec } from 'gemma-3ncore/tree/spec';
@@ -120,7 +120,7 @@ export async function encoderAdapterCase(root: string, name: string, weights: st
   const spec = mobilenet.spec(config);
   await writeTower(join(folder, 'base'), weights, base, spec);
   await writeJson(join(folder, 'base', 'config.json'), config);
-  const { target_modules } = preset('phantom').adapter;
+  const { target_modules } = preset('phantom').adapter!;
   const lora = loraConfig({ r: 4, lora_alpha: 8, target_modules, use_rslora: rslora } as Parameters<
     typeof loraConfig
   >[0]);

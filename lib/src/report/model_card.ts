@@ -3,7 +3,7 @@ import { escapeHtml, escapeMarkdown } from '../host/escape.js';
 import { formatInterval, formatNumber } from './numbers.js';
 import { researchOnly } from './wording.js';
 
-/** What a model card says about an adapter; texts are data and are escaped, `notices` stand as they are. */
+/** What a model card says about a trained student; texts are data and are escaped, `notices` stand as they are. */
 export interface ModelCard {
   readonly name: string;
   /** UTC. */
@@ -12,12 +12,16 @@ export interface ModelCard {
   readonly base: { readonly name: string; readonly licence: string };
   /** Absent for a student trained without distillation. */
   readonly teacher?: { readonly name: string; readonly licence: string };
-  readonly adapter: {
-    readonly rank: number;
-    readonly alpha: number;
-    readonly parameters: number;
-    readonly targets: readonly string[];
-  };
+  /** How its encoder was trained, and how many of its values. */
+  readonly encoder:
+    | { readonly training: 'full'; readonly parameters: number }
+    | {
+        readonly training: 'lora';
+        readonly parameters: number;
+        readonly rank: number;
+        readonly alpha: number;
+        readonly targets: readonly string[];
+      };
   readonly data: {
     readonly name: string;
     readonly licence: string;
@@ -30,7 +34,7 @@ export interface ModelCard {
   /** Sentences of licences and terms that a copy must carry. */
   readonly notices: readonly string[];
   readonly stamps: readonly string[];
-  /** Beyond those that hold for every adapter. */
+  /** Beyond those that hold for every student. */
   readonly limitations: readonly string[];
 }
 
@@ -51,7 +55,8 @@ function markdownTable(head: readonly string[], rows: readonly (readonly string[
 /** Hugging Face's metadata block; a JSON string is a YAML string. */
 function frontMatter(card: ModelCard): string {
   const base = `base_model: ${JSON.stringify(card.base.name)}`;
-  return ['---', 'library_name: peft', base, 'tags: [echocardiography, distillation, lora]', '---'].join('\n');
+  const [library, tag] = card.encoder.training === 'lora' ? ['peft', ', lora'] : ['timm', ''];
+  return ['---', `library_name: ${library}`, base, `tags: [echocardiography, distillation${tag}]`, '---'].join('\n');
 }
 
 function results({ metrics, comparisons }: ModelCard): string {
@@ -70,20 +75,26 @@ function results({ metrics, comparisons }: ModelCard): string {
   ].join('\n\n');
 }
 
-function origin({ base, teacher, adapter, data, training }: ModelCard): string[] {
+function encoderLine(encoder: ModelCard['encoder']): string {
+  const parameters = `${formatNumber(encoder.parameters, 0)} parameters`;
+  if (encoder.training === 'full') return `- Encoder: trained in full, ${parameters}`;
+  const { rank, alpha, targets } = encoder;
+  return `- Adapter: LoRA of rank ${rank}, alpha ${alpha}, ${parameters}, on ${targets.map(md).join(', ')}`;
+}
+
+function origin({ base, teacher, encoder, data, training }: ModelCard): string[] {
   const model = (what: string, { name, licence }: ModelCard['base']): string =>
     `- ${what}: ${md(name)} (${md(licence)})`;
   return [
     model('Base model of the student', base),
     teacher === undefined ? '- Trained without distillation' : model('Distilled from the features of', teacher),
-    `- Adapter: LoRA of rank ${adapter.rank}, alpha ${adapter.alpha}, ${formatNumber(adapter.parameters, 0)} parameters,` +
-      ` on ${adapter.targets.map(md).join(', ')}`,
+    encoderLine(encoder),
     `- Data: ${md(data.name)} (${md(data.licence)}), ${data.trainingStudies} training and ${data.testStudies} test studies`,
     `- Training: ${training.steps} optimizer steps, seed ${training.seed}`,
   ];
 }
 
-/** The model card of an adapter folder as Markdown. */
+/** The model card of a trained student's folder as Markdown. */
 export function modelCard(card: ModelCard): string {
   const list = (items: readonly string[]): string => items.map((item) => `- ${md(item)}`).join('\n');
   const sections = [

@@ -91,6 +91,17 @@ export type Projector = 'linear' | 'mlp';
  */
 export type Bridges = Bridge[];
 /**
+ * LoRA with PEFT's field names; null: the student's whole encoder is trained, at full precision.
+ */
+export type Adapter = {
+  r: Rank;
+  lora_alpha: Alpha;
+  lora_dropout: LoRADropout;
+  target_modules: TargetModules;
+  use_rslora: RsLoRA;
+  use_dora?: DoRA;
+} | null;
+/**
  * Rank r of every update.
  */
 export type Rank = number;
@@ -184,9 +195,9 @@ export type RatePlateau = number | null;
  */
 export type EarlyStopping = number | null;
 /**
- * Whether biases and the scales of norms decay too; otherwise only matrices and kernels do.
+ * Whether biases and the scales of norms decay too; otherwise only matrices and kernels do. auto: with an adapter they do, in full training they do not.
  */
-export type DecayOfVectors = boolean;
+export type DecayOfVectors = 'auto' | true | false;
 /**
  * Draws labelled studies alike from EF up to 40, 41 to 49 and from 50 % on, instead of as often as there are such studies.
  */
@@ -287,17 +298,6 @@ export interface Bridge {
   student: StudentFeature;
   grid: PoolingGrid;
   projector: Projector;
-}
-/**
- * LoRA with PEFT's field names.
- */
-export interface Adapter {
-  r: Rank;
-  lora_alpha: Alpha;
-  lora_dropout: LoRADropout;
-  target_modules: TargetModules;
-  use_rslora: RsLoRA;
-  use_dora?: DoRA;
 }
 export interface Training {
   steps: OptimizerSteps;
