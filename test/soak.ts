@@ -31,10 +31,10 @@ async function soak(folder: string, steps: number): Promise<Sample[]> {
   const phase = await start(run);
   await features(phase);
   const samples: Sample[] = [];
-  const { experiment, cohort, planned } = phase;
+  const { experiment, cohort, planned, prefix } = phase;
   const trained = await runStudent(
     {
-      ...{ experiment, cohort, planned, features: phase.features, folder, resume: false },
+      ...{ experiment, cohort, planned, prefix, features: phase.features, folder, resume: false },
       teacherHash: weightsHash(locateWeights(experiment.teacher.weights), experiment.seed),
       onEvent(event) {
         if (event.kind !== 'step' || (event.record.step + 1) % every !== 0) return;

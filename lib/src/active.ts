@@ -24,6 +24,7 @@ import { currentRun, runPath, type Run } from './run_folder.js';
 import type { ActiveBody } from './schema/generated/reports.js';
 import { trainedEncoder } from './student_files.js';
 import { predictionRows, runStudent, type StudentRun, type TrainedModel } from './student_run.js';
+import { prefixMaps, studentPrefix, type PrefixMaps } from './student_prefix.js';
 import { openStudies } from './studies.js';
 import { locateWeights, weightsHash } from './weights.js';
 import { teacherFeatures, type TeacherFeatures } from './teacher_features.js';
@@ -41,7 +42,10 @@ export interface Active extends Phase<'active'> {
   readonly options: ActiveOptions;
   readonly cohort: Cohort;
   readonly planned: readonly PlannedBridge[];
+  /** Whether Conduit found it worth keeping what the student's frozen blocks make of the frames. */
+  readonly keepsPrefix: boolean;
   features: TeacherFeatures | undefined;
+  prefix: PrefixMaps | undefined;
   probe: TeacherProbe | undefined;
   readonly runs: StudentRun[];
   rows: readonly PredictionRow[];
@@ -62,7 +66,7 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
   await runConduit(run, options.signal);
   const phase = startPhase('active', run);
   // What Conduit chose on this machine, and showed.
-  const { precision } = readReport(run.folder, 'conduit').body;
+  const { precision, prefix } = readReport(run.folder, 'conduit').body;
   const experiment = { ...phase.experiment, precision: precision.chosen };
   const set = await openStudies(experiment, options.signal);
   const { loaded, unreadable } = await loadFrames(set.studies, options.signal);
@@ -72,17 +76,41 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
   }
   const cohort = cohortOf(loaded, experiment.data.labelled);
   const planned = planBridges(experiment);
-  const nothingYet = { features: undefined, probe: undefined, runs: [], rows: [], assessment: undefined };
-  return { ...phase, experiment, options, cohort, planned, ...nothingYet };
+  const keepsPrefix = typeof prefix?.after === 'string';
+  const nothingYet = {
+    features: undefined,
+    prefix: undefined,
+    probe: undefined,
+    runs: [],
+    rows: [],
+    assessment: undefined,
+  };
+  return { ...phase, experiment, options, cohort, planned, keepsPrefix, ...nothingYet };
 }
 
-/** The teacher's features of every frame, from the cache or computed now: the bridges' of TRAIN, the probe's of all. */
+/** What the student's frozen blocks make of TRAIN and VAL, where that is kept. */
+async function keepPrefix({ experiment, cohort, options, keepsPrefix }: Active): Promise<PrefixMaps | undefined> {
+  const prefix = keepsPrefix ? studentPrefix(experiment) : undefined;
+  if (prefix === undefined) return undefined;
+  const { loaded, train, validation } = cohort;
+  return prefixMaps(experiment, prefix, loaded, [...train, ...validation], options.signal);
+}
+
+/**
+ * The teacher's features of every frame, from the cache or computed now: the bridges' of TRAIN, the probe's of all. Likewise
+ * what the student's frozen blocks make of TRAIN and VAL.
+ */
 export async function features(phase: Active): Promise<Section> {
   const { experiment, planned, cohort, options } = phase;
   const { validation, test } = cohort;
   phase.features = await teacherFeatures(experiment, planned, cohort, [...validation, ...test], options.signal);
   const { frames, computed } = phase.features;
   const notes = [`${frames} frames: ${computed} computed now, ${frames - computed} from the cache.`];
+  phase.prefix = await keepPrefix(phase);
+  if (phase.prefix !== undefined) {
+    const { prefix, frames: kept, computed: now } = phase.prefix;
+    notes.push(`Student up to ${prefix.after}: ${kept} frames: ${now} computed now, ${kept - now} from the cache.`);
+  }
   if (planned.length === 0) notes.push('No bridges: nothing is distilled.');
   return add(phase, { notes });
 }
@@ -127,7 +155,7 @@ function observe(model: TrainedModel, steps: number): { onEvent(event: TrainEven
 
 /** Trains a student while `metrics.jsonl` and TensorBoard's files record it, and the cell shows it. */
 async function trainLogged(phase: Active, model: TrainedModel): Promise<StudentRun> {
-  const { experiment, cohort, planned, features: cached, options } = phase;
+  const { experiment, cohort, planned, prefix, features: cached, options } = phase;
   const folder = folderOf(phase, model);
   const resume = options.resume ?? false;
   const log = await openEventLog(phase.run.folder, model, resume ? stepsDone(join(folder, 'checkpoints')) : 0);
@@ -138,7 +166,7 @@ async function trainLogged(phase: Active, model: TrainedModel): Promise<StudentR
   };
   try {
     const teacherHash = weightsHash(locateWeights(experiment.teacher.weights), experiment.seed);
-    const context = { experiment, cohort, planned, features: cached, folder, teacherHash, resume };
+    const context = { experiment, cohort, planned, prefix, features: cached, folder, teacherHash, resume };
     return await runStudent({ ...context, signal: options.signal, onEvent }, model);
   } finally {
     log.close();
@@ -270,6 +298,7 @@ export async function finish(phase: Active): Promise<Section> {
   });
   const done = await finishPhase(phase, 'Active: training, analysis, adapters');
   phase.features?.close();
+  phase.prefix?.close();
   for (const run of runs) run.dispose();
   return { ...section, notes: [...(done.notes ?? [])] };
 }

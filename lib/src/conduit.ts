@@ -34,10 +34,11 @@ import { precisionErrors } from './precision_errors.js';
 import { formatSignificant } from './report/numbers.js';
 import { runReservoir } from './reservoir.js';
 import { currentRun, runPath, type Run } from './run_folder.js';
-import type { Preprocessing } from './schema/generated/experiment.js';
+import type { Experiment, Preprocessing } from './schema/generated/experiment.js';
 import type { ConduitBody, ReportTable } from './schema/generated/reports.js';
 import { validate } from './schema/validate.js';
 import { buildStudent } from './student_model.js';
+import { choosePrefix } from './student_prefix.js';
 import { openStudies } from './studies.js';
 import { teacherFeatures } from './teacher_features.js';
 import { fitTeacherProbe, probeNotes, probeTable } from './teacher_probe.js';
@@ -257,6 +258,21 @@ function formatMega(value: number): string {
   return `${formatSignificant(value / 1e6)} M`;
 }
 
+/** Whether the student's frozen blocks are computed once, of all frames that training sees again and again. */
+function prefixBody(experiment: Experiment, { studies }: StudySet): NonNullable<ConduitBody['prefix']> {
+  const frames = 2 * studies.filter(({ split }) => split !== 'TEST').length;
+  const { prefix, reason } = choosePrefix(experiment, frames);
+  if (prefix === undefined) return { after: null, reason, maps: [], disk_MB: 0, share: 0 };
+  const { after, known, bytes, share } = prefix;
+  return { after, reason: null, maps: [after, ...known], disk_MB: (frames * bytes) / 1e6, share };
+}
+
+function prefixText({ after, reason, maps, disk_MB, share }: NonNullable<ConduitBody['prefix']>): string {
+  if (after === null) return `computed in every pass: ${reason ?? ''}`;
+  const saved = `${formatSignificant(100 * share)} % of a forward pass`;
+  return `computed once up to ${after}: saves ${saved}, keeps ${maps.join(', ')} in ${formatSignificant(disk_MB)} MB`;
+}
+
 /** Device, precision, and what the run will take in time, memory and disk, before anything long starts. */
 export async function estimates(phase: Conduit): Promise<Section> {
   const set = readSet(phase);
@@ -274,14 +290,16 @@ export async function estimates(phase: Conduit): Promise<Section> {
   const frames = 2 * set.studies.length;
   const featureSeconds = frames * perFrame;
   const passes = training.steps * training.accumulation_steps * (training.baseline ? 2 : 1);
-  const trainSeconds = passes * perPass * trainingFactor;
+  const prefix = prefixBody(experiment, set);
+  phase.body.prefix = prefix;
+  const trainSeconds = passes * perPass * trainingFactor * (1 - prefix.share);
   const trained = set.studies.filter(({ split }) => split === 'TRAIN').length;
   const state = trainingCost(experiment);
   const pixels = experiment.student.preprocessing.height * experiment.student.preprocessing.width;
   const estimate = {
     seconds: featureSeconds + trainSeconds,
     memory_MB: idle + trainingFactor * (working - idle) + (frames * pixels + state.memoryBytes) / 1e6,
-    disk_MB: (2 * trained * featureBytes(experiment) + state.diskBytes) / 1e6,
+    disk_MB: (2 * trained * featureBytes(experiment) + state.diskBytes) / 1e6 + prefix.disk_MB,
   };
   phase.body.device = engine.device;
   phase.body.estimates = estimate;
@@ -290,6 +308,7 @@ export async function estimates(phase: Conduit): Promise<Section> {
     { what: 'precision', value: `${precision.chosen}: ${precision.reason}` },
     { what: 'teacher features', value: `${formatSeconds(featureSeconds)} for ${frames} frames` },
     { what: 'training', value: `${formatSeconds(trainSeconds)} for ${passes} passes` },
+    { what: 'frozen student blocks', value: prefixText(prefix) },
     { what: 'memory', value: `${Math.round(estimate.memory_MB)} MB` },
     {
       what: 'trained state',

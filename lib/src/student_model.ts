@@ -4,6 +4,7 @@ import type { Student } from './distill/student.js';
 import * as echoStudent from './models/echo_student.js';
 import type { EchoStudentConfig, EchoStudentParams } from './models/echo_student.js';
 import type { MobileNetV5Params } from './models/mobilenet_v5.js';
+import type { FrozenPrefix } from './models/mobilenet_v5_prefix.js';
 import { studentPrecision } from './precision.js';
 import type { Experiment } from './schema/generated/experiment.js';
 import { disposeParams, initialise, trainable } from './tree/params.js';
@@ -22,6 +23,8 @@ export interface StudentModel extends Student {
   readonly lora: LoraConfig | null;
   /** Of the encoder's weights as they were opened. */
   readonly sha256: string;
+  /** The same student, which takes what its frozen prefix makes of frames in their place. */
+  after(prefix: FrozenPrefix): Student;
   dispose(): void;
 }
 
@@ -62,6 +65,10 @@ export function buildStudent(experiment: Experiment, features: readonly string[]
     lora,
     sha256: base.sha256,
     forward: (frames, dropoutKey) => echoStudent.forward(params, frames, config, { features, dropoutKey }),
+    after: (prefix) => ({
+      params,
+      forward: (maps, dropoutKey) => echoStudent.forward(params, maps, config, { features, dropoutKey, prefix }),
+    }),
     dispose: () => disposeParams(params),
   };
 }

@@ -18,6 +18,7 @@ import { openingPrecision } from './precision.js';
 import type { Experiment } from './schema/generated/experiment.js';
 import { writeEncoder, writeFullModel } from './student_files.js';
 import { buildStudent, type StudentModel } from './student_model.js';
+import type { PrefixMaps } from './student_prefix.js';
 import type { TeacherFeatures } from './teacher_features.js';
 import { preprocessingOf, studentImages, trainData, type Cohort, type LoadedStudy } from './training_data.js';
 import { trainableVariables } from './tree/params.js';
@@ -31,6 +32,8 @@ export interface TrainingContext {
   readonly cohort: Cohort;
   readonly planned: readonly PlannedBridge[];
   readonly features: TeacherFeatures | undefined;
+  /** What the student's frozen blocks make of TRAIN and VAL; undefined: training computes it in every pass. */
+  readonly prefix: PrefixMaps | undefined;
   /** sha256 of the teacher's weights. */
   readonly teacherHash: string;
   /** Takes `adapters/` and `checkpoints/`. */
@@ -124,7 +127,7 @@ function matchedMaps({ experiment, features }: TrainingContext, studies: readonl
 
 /** Trains one student and predicts VAL and TEST; the baseline takes as many steps without the teacher. */
 export async function runStudent(context: TrainingContext, model: TrainedModel): Promise<StudentRun> {
-  const { experiment, cohort, folder, resume, signal, onEvent } = context;
+  const { experiment, cohort, prefix, folder, resume, signal, onEvent } = context;
   const trainable = trainableOf(context, model);
   const { student, bridges } = trainable;
   const distilling = planOf(experiment);
@@ -136,9 +139,9 @@ export async function runStudent(context: TrainingContext, model: TrainedModel):
   const begun = monotonicMs();
   const checkpoints = join(folder, 'checkpoints');
   const result = await train({
-    student,
+    student: prefix === undefined ? student : student.after(prefix.prefix),
     bridges: bridges.bridges,
-    data: trainData(experiment, cohort, (studies) => matchedMaps(context, studies)),
+    data: trainData(experiment, cohort, (studies) => matchedMaps(context, studies), prefix?.pairs),
     standardisation: cohort.standardisation,
     plan,
     identity: identityOf(context, student),

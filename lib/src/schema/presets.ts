@@ -72,6 +72,7 @@ const phantom: Experiment = {
     decay_vectors: 'auto',
     balance_ef: false,
     augmentation: { gain: 0, speckle: 0, shadow: 0 },
+    cache_prefix: true,
     validate_every: 50,
     checkpoint_every: 100,
     keep_checkpoints: 3,

@@ -161,6 +161,7 @@ export function loadKdCase(folder: string): KdCase {
       return {
         ED: frames(batches, `ed_student.${index}`),
         ES: frames(batches, `es_student.${index}`),
+        known: [],
         targets,
         taskWeights: tf.fill([B], weights.task),
         featureWeights: tf.fill([B], weights.feature),

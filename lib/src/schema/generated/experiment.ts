@@ -215,6 +215,10 @@ export type Speckle = number;
  */
 export type Shadow = number;
 /**
+ * Computes what the student's frozen blocks below its first adapted one make of every frame once, and trains from the cache; where augmentation is off and there are such blocks.
+ */
+export type CacheFrozenBlocks = boolean;
+/**
  * Steps between validations; the adapters with the lowest validation loss are kept.
  */
 export type ValidateEvery = number;
@@ -319,6 +323,7 @@ export interface Training {
   decay_vectors: DecayOfVectors;
   balance_ef: BalanceEF;
   augmentation: Augmentation;
+  cache_prefix?: CacheFrozenBlocks;
   validate_every: ValidateEvery;
   checkpoint_every: CheckpointEvery;
   keep_checkpoints: CheckpointsKept;
