@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
+import { ownMark } from 'gemma-3ncore/host/process_mark';
 import { writeReport } from 'gemma-3ncore/report/report';
 import { phantomStamp, researchOnly } from 'gemma-3ncore/report/wording';
 import { listRuns, type ListedRun } from 'gemma-3ncore/runs';
@@ -44,7 +45,7 @@ describe('runs', () => {
     mkdirSync(join(root, 'a done', 'adapters', '.20260101T000001Z.x.tmp'));
     const adapters = active.body.adapters.map((adapter) => ({ ...adapter, path: join('adapters', version) }));
     await writeReport(join(root, 'a done'), 'active', { ...active, body: { ...active.body, adapters } });
-    writeInto('b killed', 'run.json', recordOf('running'));
+    writeInto('b killed', 'run.json', { ...recordOf('running'), process: { ...ownMark(), boot: 'before' } });
     writeInto('b killed', 'experiment.json', experiment);
     writeInto('c failed', 'run.json', recordOf('failed', 'FileList.csv: \u001b[2Jexpected a column'));
     writeInto('d cut', 'run.json', '{"status": "do');
@@ -54,6 +55,8 @@ describe('runs', () => {
     writeInto('f report', 'active.report.json', { phase: 'active' });
     writeInto('g notebooks', 'experiment.json', { ...experiment, seed: 8 });
     writeInto('h other', 'letter.txt', 'x');
+    writeInto('i away', 'run.json', { ...recordOf('running'), process: { ...ownMark(), host: 'another' } });
+    writeInto('j under way', 'run.json', { ...recordOf('running'), process: ownMark() });
     writeInto('.hidden', 'run.json', recordOf('done'));
     symlinkSync('a done', join(root, 'latest'));
     runs = new Map(listRuns(root).map((run) => [run.name, run]));
@@ -65,7 +68,7 @@ describe('runs', () => {
       [
         ...[
           ['a done', 'done'],
-          ['b killed', 'running'],
+          ['b killed', 'killed'],
           ['c failed', 'failed'],
           ['d cut', 'broken'],
         ],
@@ -74,6 +77,8 @@ describe('runs', () => {
           ['f report', 'broken'],
           ['g notebooks', 'unrecorded'],
           ['h other', 'no run'],
+          ['i away', 'running'],
+          ['j under way', 'running'],
         ],
       ],
     );
@@ -81,7 +86,14 @@ describe('runs', () => {
     assert.match(problem('d cut'), /d cut.run\.json: expected JSON, got/);
     assert.match(problem('e strange'), /e strange.run\.json: no status of a run$/);
     assert.match(problem('f report'), /active\.report\.json/);
-    assert.deepEqual(['a done', 'b killed', 'g notebooks', 'h other'].map(problem), ['', '', '', '']);
+    assert.match(problem('i away'), /^runs on another computer, or was killed there/);
+    assert.deepEqual(['a done', 'b killed', 'g notebooks', 'h other', 'j under way'].map(problem), [
+      '',
+      '',
+      '',
+      '',
+      '',
+    ]);
   });
 
   it('gives preset, data set, seed and each model’s errors on TEST with intervals', () => {

@@ -5,7 +5,7 @@ import type { Assessment } from './analysis/assessment.js';
 import { formatPredictions, type PredictionRow } from './analysis/predictions.js';
 import { planBridges, type PlannedBridge } from './bridges.js';
 import { runConduit } from './conduit.js';
-import { stepsDone } from './distill/checkpoint.js';
+import { newestTimestampFolder, stepsDone } from './distill/checkpoint.js';
 import { openEventLog } from './distill/event_log.js';
 import type { TrainEvent } from './distill/events.js';
 import { canTrain, openEngine } from './engine/open.js';
@@ -270,7 +270,9 @@ function checkpointBodies(phase: Active, run: StudentRun): ActiveBody['checkpoin
 async function adapterBody(phase: Active, run: StudentRun): Promise<ActiveBody['adapters'][number]> {
   const { experiment, cohort, stamps } = phase;
   const parent = join(folderOf(phase, run.model), 'adapters');
-  const folder = await writeAdapterFolder(parent, experiment, cohort, run, assessmentOf(phase), stamps);
+  // Written whole before the run was interrupted, it is what this run's would be.
+  const found = phase.options.resume === true ? newestTimestampFolder(parent) : undefined;
+  const folder = found ?? (await writeAdapterFolder(parent, experiment, cohort, run, assessmentOf(phase), stamps));
   const weights = trainedEncoder(folder)?.file;
   if (weights === undefined) throw new Error(`${folder} holds no trained encoder`);
   return {

@@ -5,7 +5,7 @@ import { saveRegressor, type RegressorInfo } from './adapters/regressor_files.js
 import type { ModelName, PredictionRow } from './analysis/predictions.js';
 import { buildBridges, regressorBridge, type PlannedBridge } from './bridges.js';
 import type { TrainEvent } from './distill/events.js';
-import { newTimestampFolder } from './distill/checkpoint.js';
+import { hasFullModel, newTimestampFolder } from './distill/checkpoint.js';
 import { baselinePlan, planOf, totalSteps } from './distill/plan.js';
 import { createPredictor, predictTargets } from './distill/predict.js';
 import type { Targets } from './distill/targets.js';
@@ -150,16 +150,19 @@ export async function runStudent(context: TrainingContext, model: TrainedModel):
     ...(signal === undefined ? {} : { signal }),
   });
   const seconds = (monotonicMs() - begun) / 1000;
-  await mkdir(checkpoints, { recursive: true });
-  const full = newTimestampFolder(checkpoints);
-  await withRoom(`the full model ${full}`, () =>
-    writeFolderAtomic(full, async (target) => {
-      await writeFullModel(target, student);
-      // Of an encoder that was trained in full the full model holds everything already.
-      if (student.lora !== null) await writeEncoder(target, student);
-      await writeRegressor(context, trainable, target);
-    }),
-  );
+  // A run that was interrupted after its training has it already.
+  if (!(resume && hasFullModel(checkpoints))) {
+    await mkdir(checkpoints, { recursive: true });
+    const full = newTimestampFolder(checkpoints);
+    await withRoom(`the full model ${full}`, () =>
+      writeFolderAtomic(full, async (target) => {
+        await writeFullModel(target, student);
+        // Of an encoder that was trained in full the full model holds everything already.
+        if (student.lora !== null) await writeEncoder(target, student);
+        await writeRegressor(context, trainable, target);
+      }),
+    );
+  }
   return {
     model,
     result,

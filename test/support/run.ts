@@ -52,3 +52,11 @@ export function resultBytes(folder: string): Record<string, Buffer> {
   }
   return bytes;
 }
+
+/** Every line of a run's log that tells of a step or a validation, without its time. */
+export function metricsOf(folder: string): unknown[] {
+  const lines = readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
+  return lines
+    .map((line) => ({ ...(JSON.parse(line) as { kind: string }), time: '' }))
+    .filter(({ kind }) => kind === 'step' || kind === 'validation');
+}

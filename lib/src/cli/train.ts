@@ -1,12 +1,13 @@
-import { existsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
 import { runActive } from '../active.js';
 import { readExperiment, resolveExperiment } from '../experiment.js';
+import { removeUnfinishedBelow } from '../files/atomic_folder.js';
 import { abortOnInterrupt } from '../host/abort.js';
 import { BadInput } from '../host/errors.js';
-import { openRun, runPath, type Run } from '../run_folder.js';
-import { recorded } from '../run_record.js';
+import { info } from '../host/log.js';
+import { isBegun, openRun, runPath, type Run } from '../run_folder.js';
+import { recorded, standingOf } from '../run_record.js';
 import { addExperimentOptions } from './experiment_options.js';
 import { newRun, type NewRunOptions } from './new_run.js';
 import { summaryOf } from './start.js';
@@ -29,6 +30,12 @@ function resumed(options: TrainOptions): Run {
   return run;
 }
 
+async function work(run: Run, resume: boolean, signal: AbortSignal): Promise<void> {
+  if (resume) await removeUnfinishedBelow(run.folder);
+  const { seed } = readExperiment(runPath(run, 'experiment.json'));
+  await recorded(run, seed, () => runActive(run, { resume, signal }));
+}
+
 /** `3ncore train`: the phases without notebooks. */
 export function trainCommand(): Command {
   const command = new Command('train').description('train without notebooks: all three phases into one run folder');
@@ -38,10 +45,10 @@ export function trainCommand(): Command {
     .action(async (options: TrainOptions) => {
       const { signal, release } = abortOnInterrupt();
       try {
-        const resume = options.resume === true && existsSync(options.out);
+        const resume = options.resume === true && isBegun(options.out);
         const run = resume ? resumed(options) : await newRun(options, signal);
-        const { seed } = readExperiment(runPath(run, 'experiment.json'));
-        await recorded(run, seed, () => runActive(run, { resume, signal }));
+        if (resume && standingOf(run) === 'done') info(`${run.folder} is finished: there is nothing to go on with`);
+        else await work(run, resume, signal);
         process.stdout.write(summaryOf(run));
       } finally {
         release();

@@ -24,6 +24,9 @@ export interface Losses {
   readonly consistency: number;
 }
 
+/** The figure on VAL that is to fall: the task loss as it is trained on, or EF's mean absolute error (%). */
+export type Monitor = 'task_loss' | 'EF_mae';
+
 /** Everything that decides how a run trains, as plain data. */
 export interface TrainPlan {
   readonly seed: number;
@@ -43,8 +46,10 @@ export interface TrainPlan {
   readonly max_grad_norm: number | null;
   /** Optimizer steps between validations; 0: at the end only. */
   readonly validateEvery: number;
+  /** What chooses the best parameters, stops early, and lowers rate and weights on a plateau. */
+  readonly monitor: Monitor;
   /**
-   * Ends the run after so many validations of the last stage without a new lowest loss; null: never. The count follows
+   * Ends the run after so many validations of the last stage without a new lowest figure; null: never. The count follows
    * from the validations, which a checkpoint holds.
    */
   readonly earlyStopping: number | null;
@@ -136,6 +141,7 @@ export function planOf({ training, seed, adapter }: Pick<Experiment, 'training' 
     },
     max_grad_norm: clip_norm > 0 ? clip_norm : null,
     validateEvery: training.validate_every,
+    monitor: training.monitor ?? 'task_loss',
     earlyStopping: training.early_stopping,
     checkpointEvery: training.checkpoint_every,
   };

@@ -67,6 +67,7 @@ const phantom: Experiment = {
     task_loss: 'mse',
     target_weights: { EDV: 1, ESV: 1, EF: 1 },
     consistency_weight: 0,
+    monitor: 'task_loss',
     rate_plateau: null,
     early_stopping: null,
     decay_vectors: 'auto',

@@ -164,7 +164,7 @@ export type Schedule = 'constant' | 'linear' | 'cosine' | 'step' | 'plateau';
 export type Start = number;
 export type End = number;
 /**
- * Of a plateau: validations in a row without a new lowest validation loss of the stage before the weight goes on.
+ * Of a plateau: validations in a row without a new lowest value of the monitored figure in the stage before the weight goes on.
  */
 export type Patience = number;
 /**
@@ -187,11 +187,15 @@ export type EF = number;
  */
 export type Consistency = number;
 /**
- * Halves the learning rate after so many validations in a row without a new lowest validation loss of the stage; null: never.
+ * The figure on VAL that chooses the best parameters, stops early, and lowers rate and weights on a plateau: the task loss as it is trained on, or EF's mean absolute error.
+ */
+export type Monitor = 'task_loss' | 'EF_mae';
+/**
+ * Halves the learning rate after so many validations in a row without a new lowest value of the monitored figure in the stage; null: never.
  */
 export type RatePlateau = number | null;
 /**
- * Ends training after so many validations of the last stage in a row without a new lowest validation loss; null: all steps are taken.
+ * Ends training after so many validations of the last stage in a row without a new lowest value of the monitored figure; null: all steps are taken.
  */
 export type EarlyStopping = number | null;
 /**
@@ -318,6 +322,7 @@ export interface Training {
   task_loss: TaskLoss;
   target_weights: TargetWeights;
   consistency_weight: Consistency;
+  monitor?: Monitor;
   rate_plateau: RatePlateau;
   early_stopping: EarlyStopping;
   decay_vectors: DecayOfVectors;
