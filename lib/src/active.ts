@@ -267,7 +267,7 @@ export async function finish(phase: Active): Promise<Section> {
   const done = await finishPhase(phase, 'Active: training, analysis, adapters');
   phase.features?.close();
   for (const run of runs) run.dispose();
-  return { ...section, notes: [...(done.notes ?? [])] };
+  return { ...done, tables: [...(section.tables ?? []), ...(done.tables ?? [])] };
 }
 
 /** The whole phase without a notebook. */
