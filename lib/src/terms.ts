@@ -136,7 +136,9 @@ export async function showDataTerms(dataset: string, { ask }: TermsOptions = {})
   const { name, licence, terms_url, citation } = provided;
   if (ask === undefined) {
     info(`${name} is provided under: ${licence}. Its terms: ${terms_url}`);
-    info(`By pointing to the data you say that you hold it under these terms (--accept-terms ${name}). Cite: ${citation}`);
+    info(
+      `By pointing to the data you say that you hold it under these terms (--accept-terms ${name}). Cite: ${citation}`,
+    );
     return record(provided, 'shown');
   }
   if (await ask(question(provided))) return record(provided, 'answer');
