@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { loraTargets } from './adapters/lora_targets.js';
 import type { Assessment } from './analysis/assessment.js';
 import { gatherArtifacts } from './artifacts.js';
+import { datasetManifest } from './dataset_manifests.js';
 import { newTimestampFolder } from './distill/checkpoint.js';
 import { writeFileAtomic } from './files/atomic.js';
 import { writeFolderAtomic } from './files/atomic_folder.js';
@@ -81,8 +82,7 @@ function cardOf(
       targets: targetKinds(experiment),
     },
     data: {
-      name: data.name,
-      licence: data.licence,
+      ...datasetManifest(data.name),
       trainingStudies: cohort.train.length,
       testStudies: cohort.test.length,
     },

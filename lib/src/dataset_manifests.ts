@@ -10,6 +10,10 @@ export interface DatasetManifest {
   /** The page with the terms that a user must hold the data under; null where there are none beyond the licence. */
   readonly terms_url: string | null;
   readonly citation: string;
+  /** How it was collected, what it is biased by, and what it says of people (RAI fields). */
+  readonly collection: string;
+  readonly biases: string;
+  readonly sensitive: string;
 }
 
 /** A data set's manifest by the name in `data.dataset`. */
@@ -24,6 +28,8 @@ export function datasetManifest(name: string): DatasetManifest {
   const terms = manifest['usageInfo'];
   return {
     ...{ name, version: textOf('version'), licence: textOf('license'), citation: textOf('citeAs') },
+    ...{ collection: textOf('rai:dataCollection'), biases: textOf('rai:dataBiases') },
+    sensitive: [manifest['rai:personalSensitiveInformation']].flat().join(' '),
     terms_url: typeof terms === 'string' ? terms : null,
   };
 }

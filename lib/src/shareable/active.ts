@@ -94,6 +94,6 @@ export function shareableActive(
       tables: [metricsTable(metrics), comparisonsTable(comparisons)],
     },
     figures: figuresOf(reduced, metrics, comparisons, stamps),
-    hidden: [...reduced.metrics, ...reduced.comparisons].length - metrics.length - comparisons.length,
+    hidden: [...body.metrics, ...body.comparisons].filter(isShown).length - metrics.length - comparisons.length,
   };
 }
