@@ -302,7 +302,7 @@ export async function finish(phase: Active): Promise<Section> {
   phase.features?.close();
   phase.prefix?.close();
   for (const run of runs) run.dispose();
-  return { ...section, notes: [...(done.notes ?? [])] };
+  return { ...done, tables: [...(section.tables ?? []), ...(done.tables ?? [])] };
 }
 
 /** The whole phase without a notebook. */

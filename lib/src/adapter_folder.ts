@@ -4,6 +4,7 @@ import type { LoraConfig } from './adapters/lora_config.js';
 import { loraTargets } from './adapters/lora_targets.js';
 import type { Assessment } from './analysis/assessment.js';
 import { gatherArtifacts } from './artifacts.js';
+import { datasetManifest } from './dataset_manifests.js';
 import { newTimestampFolder } from './distill/checkpoint.js';
 import { writeFileAtomic } from './files/atomic.js';
 import { writeFolderAtomic } from './files/atomic_folder.js';
@@ -85,8 +86,7 @@ function cardOf(
     ...(model === 'distilled' ? { teacher: { name: teacher.name, licence: teacher.licence } } : {}),
     encoder: encoderOf(experiment, encoderParameters),
     data: {
-      name: data.name,
-      licence: data.licence,
+      ...datasetManifest(data.name),
       trainingStudies: cohort.train.length,
       testStudies: cohort.test.length,
     },

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { cacheCommand } from './cli/cache.js';
 import { dataCommand } from './cli/data.js';
+import { exportCommand } from './cli/export.js';
 import { gatherCommand } from './cli/gather.js';
 import { initCommand } from './cli/init.js';
 import { miniaturesCommand } from './cli/miniatures.js';
@@ -21,6 +22,7 @@ export function program(): Command {
     .addCommand(cacheCommand())
     .addCommand(dataCommand())
     .addCommand(startCommand())
+    .addCommand(exportCommand())
     .addCommand(gatherCommand())
     .addCommand(initCommand())
     .addCommand(miniaturesCommand())

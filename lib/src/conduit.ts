@@ -1,11 +1,11 @@
 import type * as tf from '@tensorflow/tfjs';
-import { datasetManifest } from './artifacts.js';
 import { bytesAt, planBridges } from './bridges.js';
 import { studiesCsv } from './data/dataset.js';
 import type { Augmentation } from './data/augment.js';
 import { extractEach } from './data/frames.js';
 import { preprocess } from './data/preprocess.js';
 import type { StudySet } from './data/study.js';
+import { datasetManifest } from './dataset_manifests.js';
 import { plannedSettings, planOf } from './distill/plan.js';
 import { compile } from './engine/compile.js';
 import { describeEngine } from './engine/describe.js';
@@ -40,6 +40,7 @@ import { validate } from './schema/validate.js';
 import { buildStudent } from './student_model.js';
 import { choosePrefix } from './student_prefix.js';
 import { openStudies } from './studies.js';
+import { showDataTerms } from './terms.js';
 import { teacherFeatures } from './teacher_features.js';
 import { fitTeacherProbe, probeNotes, probeTable } from './teacher_probe.js';
 import { cohortOf, loadFrames, preprocessingOf, studentImages, type LoadedStudy } from './training_data.js';
@@ -70,10 +71,11 @@ export function form({ experiment }: Conduit): void {
 
 /** Reads the data set: counts by split and what is left out, with reasons; writes `studies.csv`. */
 export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Section> {
+  await showDataTerms(phase.experiment.data.dataset);
   const set = await openStudies(phase.experiment, signal);
   phase.set = set;
   await writeFileAtomic(runPath(phase.run, 'studies.csv'), studiesCsv(set));
-  const { licence, terms } = datasetManifest(set.dataset);
+  const { licence, terms_url, citation } = datasetManifest(set.dataset);
   const phantom = set.dataset === 'phantom';
   const counts: ConduitBody['counts'] = {};
   for (const { split, usable } of set.verdicts) {
@@ -102,7 +104,16 @@ export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Sec
       ...(phantom ? [table('studies', 'Usable studies', rows)] : []),
     ],
     figures: [labelsFigure(set.studies, phase.stamps)],
-    notes: [...notes, ...(terms === null ? [] : [`${set.dataset} is used under its provider's terms: ${terms}`])],
+    notes: [
+      ...notes,
+      ...(terms_url === null
+        ? []
+        : [
+            `${set.dataset} is used under its provider's terms (${licence}): ${terms_url}. ` +
+              'By pointing to the data you say that you hold it under them.',
+            `Cite: ${citation}`,
+          ]),
+    ],
   });
 }
 

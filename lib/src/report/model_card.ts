@@ -25,6 +25,13 @@ export interface ModelCard {
   readonly data: {
     readonly name: string;
     readonly licence: string;
+    /** Null where there are none beyond the licence. */
+    readonly terms_url: string | null;
+    readonly citation: string;
+    /** How it was collected, what it is biased by, and what it says of people. */
+    readonly collection: string;
+    readonly biases: string;
+    readonly sensitive: string;
     readonly trainingStudies: number;
     readonly testStudies: number;
   };
@@ -43,6 +50,13 @@ const generalLimitations = [
   'Volumes are learned at the depth and geometry of the training images; rescaled images give wrong volumes.',
   'The teacher was not trained on ultrasound; its features are outside their domain.',
   'Not validated on patients of other hospitals, devices, ages or image qualities than those of the training data.',
+];
+
+const intendedUse = [
+  'Intended: research on distillation, on reading volumes from echocardiograms, and on how such readings fail.',
+  'Intended users: researchers and engineers who can judge a regression by its intervals and its failures.',
+  'Out of scope: diagnosis, treatment, triage or any other care of a patient; a decision about a person; screening; use as a ' +
+    'medical device or in one; other views, modalities or species; attempts to identify a patient.',
 ];
 
 const md = escapeMarkdown;
@@ -82,19 +96,41 @@ function encoderLine(encoder: ModelCard['encoder']): string {
   return `- Adapter: LoRA of rank ${rank}, alpha ${alpha}, ${parameters}, on ${targets.map(md).join(', ')}`;
 }
 
-function origin({ base, teacher, encoder, data, training }: ModelCard): string[] {
+/** What it learned from and was measured on, and under which terms that is provided. */
+function dataSection({ data }: ModelCard): string {
+  const lines = [
+    `- Data: ${md(data.name)} (${md(data.licence)}), ${data.trainingStudies} training and ${data.testStudies} test studies of ` +
+      'other patients',
+    ...(data.terms_url === null ? [] : [`- Terms: ${escapeHtml(data.terms_url)}`]),
+    `- Cite: ${md(data.citation)}`,
+    `- Collection: ${md(data.collection)}`,
+    `- Biases: ${md(data.biases)}`,
+  ];
+  return lines.join('\n');
+}
+
+/** What a reader should weigh before anything is made of the model. */
+function ethics({ data }: ModelCard): string {
+  return [
+    `- People in the data: ${md(data.sensitive)}`,
+    '- A student is made from the data; whether it may be passed on is for the terms of the data to say as well as for those ' +
+      'of the weights.',
+    '- A wrong EF can lead to wrong care: no reading of this model may reach a patient or a record.',
+  ].join('\n');
+}
+
+function origin({ base, teacher, encoder, training }: ModelCard): string[] {
   const model = (what: string, { name, licence }: ModelCard['base']): string =>
     `- ${what}: ${md(name)} (${md(licence)})`;
   return [
     model('Base model of the student', base),
     teacher === undefined ? '- Trained without distillation' : model('Distilled from the features of', teacher),
     encoderLine(encoder),
-    `- Data: ${md(data.name)} (${md(data.licence)}), ${data.trainingStudies} training and ${data.testStudies} test studies`,
     `- Training: ${training.steps} optimizer steps, seed ${training.seed}`,
   ];
 }
 
-/** The model card of a trained student's folder as Markdown. */
+/** The model card of a trained student's folder as Markdown; sections after Mitchell et al. 2019 (doi:10.1145/3287560.3287596). */
 export function modelCard(card: ModelCard): string {
   const list = (items: readonly string[]): string => items.map((item) => `- ${md(item)}`).join('\n');
   const sections = [
@@ -104,8 +140,11 @@ export function modelCard(card: ModelCard): string {
     'Reads end-diastolic volume (EDV, mL), end-systolic volume (ESV, mL) and ejection fraction (EF, %) from the ED and ES ' +
       `frames of an echocardiogram. Made ${md(card.created)} by GEMMA 3NCORE.`,
     `## Origin\n\n${origin(card).join('\n')}`,
+    `## Intended use\n\n${list(intendedUse)}`,
+    `## Data\n\n${dataSection(card)}`,
     `## Results\n\n${results(card)}`,
     `## Limitations\n\n${list([...card.limitations, ...generalLimitations])}`,
+    `## Ethical considerations\n\n${ethics(card)}`,
     `## Terms\n\n${card.notices.length === 0 ? 'None beyond the licences above.' : card.notices.map(escapeHtml).join('\n\n')}`,
   ];
   return `${sections.join('\n\n')}\n`;
