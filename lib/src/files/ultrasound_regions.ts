@@ -24,8 +24,13 @@ function spacingOf(fields: DicomFields): UltrasoundRegion['spacing'] {
 function regionOf(fields: DicomFields): UltrasoundRegion[] {
   const type = fields.uint16('x00186014');
   if (fields.uint16('x00186012') !== TWO_DIMENSIONAL || (type !== TISSUE && type !== COLOUR_FLOW)) return [];
-  const [left, top, right, bottom] = ['8', 'a', 'c', 'e'].map((digit) => fields.uint32(`x0018601${digit}`));
-  if (left == null || top == null || right == null || bottom == null || right <= left || bottom <= top) return [];
+  const [left, top, right, bottom] = ['8', 'a', 'c', 'e'].map((digit) => fields.uint32(`x0018601${digit}`) ?? NaN) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  if (!(right > left && bottom > top)) return [];
   return [{ left, top, width: right - left + 1, height: bottom - top + 1, spacing: spacingOf(fields) }];
 }
 
