@@ -14,7 +14,10 @@ export interface Rectangle {
 export interface Sector {
   /** 1 inside, 0 outside; of the frames' size. */
   readonly mask: GreyImage;
-  /** Bounds of what is inside. */
+  /**
+   * Bounds of what is inside, to both sides of the apex as wide as to the wider one: a corner of the fan too dark to be seen
+   * does not change the scale.
+   */
   readonly box: Rectangle;
 }
 
@@ -107,6 +110,17 @@ function sectorCells(cells: GreyImage): GreyImage {
   return part;
 }
 
+/** The mean x of the middles of the mask's rows from one to another. */
+function axisOf({ width, data }: GreyImage, from: number, to: number): number {
+  let sum = 0;
+  for (let y = from; y <= to; y++) {
+    const row = data.subarray(y * width, (y + 1) * width);
+    sum += (row.indexOf(1) + row.lastIndexOf(1)) / 2;
+  }
+  return sum / (to - from + 1);
+}
+
+/** Bounds of the mask, symmetric about the axis of its upper half. */
 function boxOf({ height, width, data }: GreyImage): Rectangle {
   let [left, right, top, bottom] = [width, -1, height, -1];
   data.forEach((value, i) => {
@@ -114,7 +128,10 @@ function boxOf({ height, width, data }: GreyImage): Rectangle {
     const [x, y] = [i % width, Math.floor(i / width)];
     [left, right, top, bottom] = [Math.min(left, x), Math.max(right, x), Math.min(top, y), Math.max(bottom, y)];
   });
-  return { left, top, width: right - left + 1, height: bottom - top + 1 };
+  const apex = axisOf({ height, width, data }, top, Math.floor((top + bottom) / 2));
+  const half = Math.max(apex - left, right - apex);
+  const start = Math.ceil(apex - half);
+  return { left: start, top, width: Math.floor(apex + half) - start + 1, height: bottom - top + 1 };
 }
 
 /**
