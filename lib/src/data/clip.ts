@@ -136,7 +136,11 @@ function checkFile(path: string): void {
   } catch (error) {
     throw unreadable(path, error);
   }
-  throw new BadInput({ where: printable(basename(path)), expected: 'a video or DICOM file', got: 'a folder or device' });
+  throw new BadInput({
+    where: printable(basename(path)),
+    expected: 'a video or DICOM file',
+    got: 'a folder or device',
+  });
 }
 
 /**

@@ -75,7 +75,10 @@ function around({ height, width, data }: GreyImage, how: 'some' | 'every'): Grey
   return { height, width, data: chosen };
 }
 
-const both = (a: GreyImage, b: GreyImage): GreyImage => ({ ...a, data: a.data.map((value, i) => value & (b.data[i] as number)) });
+const both = (a: GreyImage, b: GreyImage): GreyImage => ({
+  ...a,
+  data: a.data.map((value, i) => value & (b.data[i] as number)),
+});
 
 /** The largest part that hangs together over edges. */
 function largestPart({ height, width, data }: GreyImage): GreyImage {
