@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { clipSize, openClip, type Clip, type ClipOptions } from './data/clip.js';
+import { findCycle } from './data/cycle.js';
 import { ejectionFraction } from './data/labels.js';
 import { preprocess } from './data/preprocess.js';
 import type { GreyImage } from './data/study.js';
@@ -59,16 +60,21 @@ export interface PredictOptions extends ClipOptions {
 /** EF head and volumes further apart than this are told, percentage points. */
 const efTolerance = 5;
 
-async function chooseFrames(clip: Clip, { ed, es }: PredictOptions): Promise<ChosenFrames & { doubts: string[] }> {
+/** The frames that are given, else those that the motion of the picture shows. */
+async function chooseFrames(clip: Clip, options: PredictOptions): Promise<{ chosen: ChosenFrames; doubts: string[] }> {
+  const { ed, es } = options;
   if (ed !== undefined && es !== undefined) {
-    return { edFrame: ed, esFrame: es, how: 'given', confidence: null, doubts: [] };
+    return { chosen: { edFrame: ed, esFrame: es, how: 'given', confidence: null }, doubts: [] };
   }
-  throw new BadInput({
-    where: clip.name,
-    expected: 'the ED and the ES frame',
-    got: ed === undefined && es === undefined ? 'neither' : 'one of them',
-    fix: 'give both frame numbers (0-based)',
-  });
+  if (ed !== undefined || es !== undefined) {
+    const fix = 'give both, or neither to have them found';
+    throw new BadInput({ where: clip.name, expected: 'the ED and the ES frame', got: 'one of them', fix });
+  }
+  const all = await clip.read([...Array(clip.frames).keys()], options);
+  const { edFrame, esFrame, confidence, sure, doubts } = findCycle(all, clip.fps, clip.name);
+  const why = doubts.length > 0 ? `: ${doubts.join('; ')}` : '';
+  const warning = `ED and ES were found with low confidence (${confidence.toFixed(2)})${why}; look at the picture.`;
+  return { chosen: { edFrame, esFrame, how: 'found', confidence }, doubts: sure ? [] : [warning] };
 }
 
 /** What the scale of the pixels says about the volumes, which no network can see. */
@@ -79,8 +85,8 @@ function scaleWarning({ spacing, preparation }: Clip): string {
   const [x, y] = spacing.map((mm) => mm.toFixed(2));
   const depth = preparation === 'sector' ? ` (${((spacing[1] * clipSize) / 10).toFixed(1)} cm across)` : '';
   return (
-    `A pixel of the prepared frames is ${x} × ${y} mm${depth}; the scale of the training frames is not recorded, so ` +
-    'volumes are off by the third power of the ratio, EF is not.'
+    `A pixel of the prepared frames is ${x} × ${y} mm${depth}; that of the training frames is not recorded, and volumes go ` +
+    'with the third power of the ratio (EF, itself a ratio, hardly).'
   );
 }
 
@@ -113,7 +119,7 @@ async function predictOne(
   options: PredictOptions,
 ): Promise<Prediction> {
   const clip = await openClip(file, options);
-  const { doubts, ...chosen } = await chooseFrames(clip, options);
+  const { chosen, doubts } = await chooseFrames(clip, options);
   const [ED, ES] = (await clip.read([chosen.edFrame, chosen.esFrame], options)) as [GreyImage, GreyImage];
   const inputs = {
     ED: preprocess([ED], student.preprocessing),

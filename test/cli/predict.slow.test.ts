@@ -75,6 +75,17 @@ describe('3ncore predict', () => {
     assert.equal(readFileSync(String(file['picture'])).toString('latin1', 1, 4), 'PNG');
   });
 
+  it('finds the frames where none are given', async () => {
+    const [{ study }] = (await predictedRows()) as [Row];
+    const options = ['--adapter', adapter, '--out', join(root, 'found'), '--json'];
+    const { code, stdout, stderr } = await cli(['predict', videoOf(study), ...options], { env });
+    assert.equal(code, 0, stderr);
+    const [file] = (JSON.parse(stdout) as Document).files as [Record<string, unknown>];
+    assert.deepEqual([file['how'], typeof file['confidence']], ['found', 'number']);
+    const [edFrame, esFrame] = [file['edFrame'] as number, file['esFrame'] as number];
+    assert.ok(edFrame < esFrame, `${edFrame} and ${esFrame}`);
+  });
+
   it('goes past files that cannot be used: exit 1, and 2 when none can', async () => {
     const bad = join(root, '<b>bad\u001b[31m.avi');
     writeFileSync(bad, 'no video');

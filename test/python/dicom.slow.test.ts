@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { before, describe, it } from 'node:test';
+import { openClip } from 'gemma-3ncore/data/clip';
+import { findCycle } from 'gemma-3ncore/data/cycle';
+import { findSector, maskOutside } from 'gemma-3ncore/data/sector';
 import { openDicom } from 'gemma-3ncore/files/dicom';
 import { BadInput } from 'gemma-3ncore/host/errors';
 import { maxAbsDifference } from '../support/compare.js';
@@ -47,11 +50,37 @@ describe("DICOM files of pydicom's packages, against pydicom", () => {
     }
   });
 
+  const cine = (): string => files.find(({ name }) => name === 'color3d_jpeg_baseline')!.path;
+
   it('the apical four-chamber cine: frame rate and region', () => {
-    const cine = files.find(({ name }) => name === 'color3d_jpeg_baseline');
-    const { fps, frames, regions, modality } = openDicom(cine!.path);
+    const { fps, frames, regions, modality } = openDicom(cine());
     assert.deepEqual([modality, frames, Math.round(fps)], ['US', 120, 30]);
     assert.deepEqual(regions[0], { left: 84, top: 31, width: 512, height: 384, spacing: regions[0]!.spacing });
     assert.ok(Math.abs(regions[0]!.spacing![0] - 0.5105) < 1e-4);
+  });
+
+  it('the apical four-chamber cine: its sector is found with and without the region, text is gone, a beat is found', async () => {
+    const dicom = openDicom(cine());
+    const sample = [0, 30, 60, 90, 119].map((frame) => dicom.readFrame(frame));
+    const clip = await openClip(cine());
+    for (const sector of [clip.sector, findSector(sample)]) {
+      const { left, top, width, height } = sector!.box;
+      // Corners of the fan as they are seen in the picture, ± 8 pixels; the height to the lowest point of the arc.
+      const found = [left, left + width, top + height];
+      [84, 596, 406].forEach((edge, i) => assert.ok(Math.abs(found[i]! - edge) <= 8, `${found.join()}`));
+      const masked = maskOutside(sample[0]!, sector!);
+      // Words and scale to the left, to the right, above and below.
+      const outside = (i: number): boolean => {
+        const [x, y] = [i % 640, Math.floor(i / 640)];
+        return x < 76 || x > 604 || y < 28 || y > 414 || (y < 46 && Math.abs(x - 380) < 8);
+      };
+      assert.ok(masked.data.every((value, i) => value === 0 || !outside(i)));
+      assert.ok(sample[0]!.data.some((value, i) => value > 100 && outside(i)));
+    }
+    const frames = await clip.read([...Array(clip.frames).keys()]);
+    const { edFrame, esFrame, confidence } = findCycle(frames, clip.fps);
+    // No ground truth: a systole of a plausible length, in the clip.
+    const seconds = (esFrame - edFrame) / clip.fps;
+    assert.ok(seconds > 0.15 && seconds < 0.55 && confidence > 0, `${edFrame} to ${esFrame}`);
   });
 });
