@@ -5,6 +5,7 @@ import { exportCommand } from './cli/export.js';
 import { gatherCommand } from './cli/gather.js';
 import { initCommand } from './cli/init.js';
 import { miniaturesCommand } from './cli/miniatures.js';
+import { predictCommand } from './cli/predict.js';
 import { runsCommand } from './cli/runs.js';
 import { startCommand } from './cli/start.js';
 import { trainCommand } from './cli/train.js';
@@ -26,6 +27,7 @@ export function program(): Command {
     .addCommand(gatherCommand())
     .addCommand(initCommand())
     .addCommand(miniaturesCommand())
+    .addCommand(predictCommand())
     .addCommand(runsCommand())
     .addCommand(trainCommand())
     .addCommand(verifyCommand());

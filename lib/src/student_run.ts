@@ -63,7 +63,10 @@ interface Trainable {
   readonly planned: readonly PlannedBridge[];
 }
 
-function regressorInfo({ experiment, cohort }: TrainingContext, planned: readonly PlannedBridge[]): RegressorInfo {
+function regressorInfo(
+  { experiment, cohort }: TrainingContext,
+  { student, planned }: Pick<Trainable, 'student' | 'planned'>,
+): RegressorInfo {
   const { mean, std } = cohort.standardisation;
   const views = new Set(cohort.loaded.map(({ study }) => study.view));
   return {
@@ -73,6 +76,12 @@ function regressorInfo({ experiment, cohort }: TrainingContext, planned: readonl
     frameOrder: ['ED', 'ES'],
     view: [...views].sort().join(', '),
     fusionSize: experiment.student.fusion_size,
+    base: {
+      weights: experiment.student.weights,
+      seed: experiment.seed,
+      sha256: student.sha256,
+      precision: openingPrecision(experiment),
+    },
     preprocessing: { ...experiment.student.preprocessing },
     bridges: planned.map(regressorBridge),
   };
@@ -88,7 +97,7 @@ async function writeRegressor(context: TrainingContext, { student, bridges, plan
     projectorSpecs[name] = projector.spec(config);
   }
   const spec = { fusion: student.spec.fusion, heads: student.spec.heads, projectors: projectorSpecs };
-  await saveRegressor(folder, { fusion, heads, projectors }, spec, regressorInfo(context, planned));
+  await saveRegressor(folder, { fusion, heads, projectors }, spec, regressorInfo(context, { student, planned }));
 }
 
 function trainableOf({ experiment, planned }: TrainingContext, model: TrainedModel): Trainable {

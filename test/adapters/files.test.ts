@@ -40,6 +40,7 @@ const info: RegressorInfo = {
   std: [30, 20, 1 / 3],
   frameOrder: ['ED', 'ES'],
   fusionSize: 4,
+  base: { weights: 'a-base', seed: 3, sha256: 'ab', precision: 'fp32' },
   view: '4CH',
   preprocessing: { height: 112, width: 112 },
   bridges: [
@@ -172,6 +173,8 @@ describe('adapters/regressor_files', () => {
     const wrong: [object, RegExp][] = [
       [{ std: [1, 2] }, /field std: expected three numbers for EDV, ESV and EF, got \[1,2\]/],
       [{ frameOrder: ['ES', 'ED'] }, /field frameOrder/],
+      [{ base: undefined }, /field base: expected the base's weights, seed, sha256 and precision, got nothing/],
+      [{ base: { ...info.base, precision: 'fp8' } }, /field base\.precision: expected fp32, int8, llm_int8, nf4/],
       [{ bridges: [{ name: 'x' }] }, /field bridges\[0\]\.teacherLayer: expected a text, got nothing/],
     ];
     for (const [fields, message] of wrong) {

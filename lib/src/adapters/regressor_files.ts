@@ -5,6 +5,7 @@ import { BadInput } from '../host/errors.js';
 import { load } from '../tree/params.js';
 import type { Params, ParamsOf, Spec } from '../tree/spec.js';
 import { saveParams } from './param_files.js';
+import { precisions, type Precision } from './quantize/leaves.js';
 
 const infoFile = 'regressor.json';
 const weightsFile = 'regressor.safetensors';
@@ -19,6 +20,16 @@ export interface RegressorBridge {
   readonly projector: JsonObject;
 }
 
+/** The encoder's weights under the adapter. */
+export interface RegressorBase {
+  /** What the configuration called them. */
+  readonly weights: string;
+  /** Fills random ones. */
+  readonly seed: number;
+  readonly sha256: string;
+  readonly precision: Precision;
+}
+
 /** What somebody who has the student's base and adapter still needs to read a heart with it. */
 export interface RegressorInfo {
   readonly targets: readonly ['EDV', 'ESV', 'EF'];
@@ -30,6 +41,7 @@ export interface RegressorInfo {
   /** Width D of the fusion. */
   readonly fusionSize: number;
   readonly view: string;
+  readonly base: RegressorBase;
   /** How frames became the student's input. */
   readonly preprocessing: JsonObject;
   readonly bridges: readonly RegressorBridge[];
@@ -57,8 +69,19 @@ function parseBridge(where: string, value: unknown, i: number): RegressorBridge 
   return value as unknown as RegressorBridge;
 }
 
+function parseBase(where: string, value: unknown): RegressorBase {
+  if (!isJsonObject(value)) return fail(where, 'base', "the base's weights, seed, sha256 and precision", value);
+  const { weights, seed, sha256, precision } = value;
+  if (typeof weights !== 'string') return fail(where, 'base.weights', 'a name', weights);
+  if (!Number.isSafeInteger(seed)) return fail(where, 'base.seed', 'a whole number', seed);
+  if (typeof sha256 !== 'string') return fail(where, 'base.sha256', 'a text', sha256);
+  const known = precisions.find((name) => name === precision);
+  if (known === undefined) return fail(where, 'base.precision', precisions.join(', '), precision);
+  return { weights, seed: seed as number, sha256, precision: known };
+}
+
 function parseInfo(where: string, json: JsonObject): RegressorInfo {
-  const { targets, mean, std, frameOrder, fusionSize, view, preprocessing, bridges } = json;
+  const { targets, mean, std, frameOrder, fusionSize, view, base, preprocessing, bridges } = json;
   if (String(targets) !== 'EDV,ESV,EF') fail(where, 'targets', '["EDV","ESV","EF"]', targets);
   if (String(frameOrder) !== 'ED,ES') fail(where, 'frameOrder', '["ED","ES"]', frameOrder);
   if (!Number.isInteger(fusionSize)) fail(where, 'fusionSize', 'a whole number', fusionSize);
@@ -72,6 +95,7 @@ function parseInfo(where: string, json: JsonObject): RegressorInfo {
     frameOrder: ['ED', 'ES'],
     fusionSize: fusionSize as number,
     view,
+    base: parseBase(where, base),
     preprocessing,
     bridges: bridges.map((bridge, i) => parseBridge(where, bridge, i)),
   };
