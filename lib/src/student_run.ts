@@ -80,7 +80,7 @@ function regressorInfo({ experiment, cohort }: TrainingContext, planned: readonl
 
 /** Writes adapter_config.json, adapter_model.safetensors, regressor.json and regressor.safetensors. */
 async function writeModel(context: TrainingContext, { student, bridges, planned }: Trainable, folder: string) {
-  await saveAdapter(folder, student.params.backbone, student.spec.backbone, student.lora);
+  await saveAdapter(folder, student.params.backbone, student.spec.backbone, student.lora, student.sha256);
   const { fusion, heads } = student.params;
   const projectors: Record<string, Params> = {};
   const projectorSpecs: Record<string, Spec> = {};
