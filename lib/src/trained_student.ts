@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseLoraConfig, savedModuleOf } from './adapters/lora_config.js';
+import { parseLoraConfig } from './adapters/lora_config.js';
+import { savedModuleOf } from './adapters/lora_modules.js';
 import { loadAdapter } from './adapters/peft_files.js';
 import { loadRegressor, readRegressorInfo, type RegressorInfo } from './adapters/regressor_files.js';
 import type { Preprocessing } from './data/preprocess.js';
@@ -10,10 +12,12 @@ import { projectPath } from './host/places.js';
 import * as echoStudent from './models/echo_student.js';
 import type { EchoStudentParams } from './models/echo_student.js';
 import type { MobileNetV5Params } from './models/mobilenet_v5.js';
+import { trainedEncoder } from './student_files.js';
 import { disposeParams } from './tree/params.js';
-import { locateWeights, openStudentBase, studentBaseConfig } from './weights.js';
+import type { Spec } from './tree/spec.js';
+import { openStudentBase, studentBaseConfig } from './weights.js';
 
-/** A student from an adapter's folder. */
+/** A student from the folder of what was trained. */
 export interface TrainedStudent extends Student {
   readonly params: EchoStudentParams;
   readonly info: RegressorInfo;
@@ -41,46 +45,56 @@ function preprocessingOf(folder: string, { preprocessing }: RegressorInfo): Prep
   });
 }
 
-/** The base that a regressor names, with its weights that the adapter leaves frozen at the precision of training. */
-function openBase(folder: string, { base }: RegressorInfo): ReturnType<typeof openStudentBase> {
+/** The base that a regressor names, with its weights that the adapter leaves frozen at the precision of training, and the adapter. */
+function openAdapted(folder: string, { base }: RegressorInfo, spec: Spec): MobileNetV5Params {
   const where = join(folder, 'adapter_config.json');
   const lora = parseLoraConfig(readJson(where), where);
   const isFrozen = (path: string): boolean => savedModuleOf(lora, path) === undefined;
-  const opened = openStudentBase(base.weights, base.seed, base.precision, isFrozen);
-  if (opened.sha256 === base.sha256) return opened;
-  disposeParams(opened.params);
-  throw new BadInput({
-    where: `weights ${base.weights}`,
-    expected: `those that the adapter was trained over (sha256 ${base.sha256})`,
-    got: opened.sha256,
-    fix: 'get the same version of them',
-  });
+  const { params, sha256 } = openStudentBase(base.weights, base.seed, base.precision, isFrozen);
+  try {
+    if (sha256 === base.sha256) return loadAdapter(folder, params, spec, { name: base.weights, sha256 }).params;
+    throw new BadInput({
+      where: `weights ${base.weights}`,
+      expected: `those that the adapter was trained over (sha256 ${base.sha256})`,
+      got: sha256,
+      fix: 'get the same version of them',
+    });
+  } catch (error) {
+    disposeParams(params);
+    throw error;
+  }
+}
+
+/** Whether weights are more than random ones or one of the project's miniatures, which never saw a patient. */
+function areForPatients(weights: string): boolean {
+  return !weights.startsWith('random:') && !existsSync(projectPath('data-manifests', 'miniatures', weights));
 }
 
 /**
- * Opens a trained student from its adapter's folder: adapter, regressor, and the base that the regressor names. Whoever opens
- * it disposes it. @throws BadInput when a file is missing or malformed, or the base is another one.
+ * Opens a trained student from its folder: regressor, and either the adapter over the base that the regressor names or the
+ * encoder that was trained in full. Whoever opens it disposes it.
+ * @throws BadInput when a file is missing or malformed, or the base is another one.
  */
 export function openTrainedStudent(folder: string): TrainedStudent {
   const info = readRegressorInfo(folder);
   const preprocessing = preprocessingOf(folder, info);
-  const place = locateWeights(info.base.weights);
-  const config = { backbone: studentBaseConfig(info.base.weights), fusion_size: info.fusionSize };
-  const { backbone: backboneSpec, fusion, heads } = echoStudent.spec(config);
-  const rest = loadRegressor(folder, { fusion, heads });
-  let backbone: MobileNetV5Params | undefined;
+  const isFull = trainedEncoder(folder)?.kind === 'full';
+  const config = {
+    backbone: studentBaseConfig(isFull ? folder : info.base.weights),
+    fusion_size: info.fusionSize,
+  };
+  const spec = echoStudent.spec(config);
+  const rest = loadRegressor(folder, { fusion: spec.fusion, heads: spec.heads });
   try {
-    backbone = openBase(folder, info).params;
-    const params: EchoStudentParams = { ...rest, backbone: loadAdapter(folder, backbone, backboneSpec).params };
+    const backbone = isFull ? openStudentBase(folder, info.base.seed).params : openAdapted(folder, info, spec.backbone);
+    const params: EchoStudentParams = { ...rest, backbone };
     return {
-      ...{ params, info, preprocessing },
-      forPatients: place.kind === 'folder' && !place.folder.startsWith(projectPath('data-manifests', 'miniatures')),
+      ...{ params, info, preprocessing, forPatients: areForPatients(info.base.weights) },
       forward: (frames, dropoutKey) => echoStudent.forward(params, frames, config, { dropoutKey }),
       dispose: () => disposeParams(params),
     };
   } catch (error) {
     disposeParams(rest);
-    if (backbone !== undefined) disposeParams(backbone);
     throw error;
   }
 }
