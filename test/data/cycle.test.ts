@@ -97,7 +97,8 @@ describe('findCycle', () => {
       [frames.map(() => ({ ...frames[0]!, data: new Uint8Array(frames[0]!.data.length) })), fps, /no systole is seen/],
       [frames.slice(0, 10), fps, /at least 0.4 s to find ED and ES in, got 10 frames/],
       [[], fps, /got 0 frames/],
-      [frames, Number.NaN, /a frame rate above 0/],
+      [frames, Number.NaN, /at least 10 frames a second to find ED and ES, got NaN/],
+      [frames.slice(0, 2), 5, /at least 10 frames a second/],
       [[...frames, small], fps, /frames of one size, 112×112, got 1×1/],
     ];
     for (const [images, rate, message] of refused) {

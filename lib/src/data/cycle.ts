@@ -22,11 +22,14 @@ export interface Cycle {
 /** Least confidence of a pair that can be used without a person looking at it. */
 export const SURE = 0.5;
 
-/** Seconds from ED to ES: ejection and the contraction before it at any heart rate (Weissler 1968), with room. */
+/** Seconds from ED to ES: ejection and the contraction before it at any heart rate (Weissler et al. 1968, doi 10.1161/01.CIR.37.2.149), with room. */
 const SYSTOLE = { least: 0.15, most: 0.55 } as const;
 
 /** Seconds of a clip below which no systole can be told from the rest of a beat. */
 const LEAST_SECONDS = 0.4;
+
+/** Frames a second below which a systole is two or three frames. */
+const LEAST_RATE = 10;
 
 /** Seconds of a clip that ED must follow and ES must precede to be known as turns of the curve. */
 const MARGIN = 0.04;
@@ -108,7 +111,9 @@ function notFound(clip: string, got: string, expected = 'a clip in which a heart
 }
 
 function checked(frames: readonly GreyImage[], fps: number, clip: string): void {
-  if (!(fps > 0 && Number.isFinite(fps))) throw notFound(clip, `${fps}`, 'a frame rate above 0 to find ED and ES');
+  if (!(fps >= LEAST_RATE && Number.isFinite(fps))) {
+    throw notFound(clip, `${fps}`, `at least ${LEAST_RATE} frames a second to find ED and ES`);
+  }
   if (frames.length / fps < LEAST_SECONDS) {
     throw notFound(
       clip,
