@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { parseLoraConfig, savedModuleOf } from './adapters/lora_config.js';
 import { loadAdapter } from './adapters/peft_files.js';
 import { loadRegressor, readRegressorInfo, type RegressorInfo } from './adapters/regressor_files.js';
@@ -9,11 +10,14 @@ import { BadInput } from './host/errors.js';
 import { projectPath } from './host/places.js';
 import * as echoStudent from './models/echo_student.js';
 import type { EchoStudentParams } from './models/echo_student.js';
+import * as mobilenet from './models/mobilenet_v5.js';
 import type { MobileNetV5Params } from './models/mobilenet_v5.js';
+import type { MobileNetV5Config } from './models/mobilenet_v5_config.js';
+import { trainedEncoder } from './student_files.js';
 import { disposeParams } from './tree/params.js';
-import { locateWeights, openStudentBase, studentBaseConfig } from './weights.js';
+import { openStudentBase, type Tower } from './weights.js';
 
-/** A student from an adapter's folder. */
+/** A student from the folder of an adapter, or of an encoder that was trained in full. */
 export interface TrainedStudent extends Student {
   readonly params: EchoStudentParams;
   readonly info: RegressorInfo;
@@ -57,30 +61,49 @@ function openBase(folder: string, { base }: RegressorInfo): ReturnType<typeof op
   });
 }
 
+/** The encoder with what was trained of it, and its configuration. */
+function openEncoder(
+  folder: string,
+  info: RegressorInfo,
+): Pick<Tower<MobileNetV5Config, MobileNetV5Params>, 'config' | 'params'> {
+  if (trainedEncoder(folder)?.kind === 'full') return openStudentBase(folder, info.base.seed);
+  const { config, params } = openBase(folder, info);
+  try {
+    return { config, params: loadAdapter(folder, params, mobilenet.spec(config)).params };
+  } catch (error) {
+    disposeParams(params);
+    throw error;
+  }
+}
+
+/** Whether weights are neither random nor one of the project's miniatures; they need not be there. */
+function areForPatients(weights: string): boolean {
+  const miniatures = projectPath('data-manifests', 'miniatures');
+  const isOwn = existsSync(join(miniatures, weights, 'config.json')) || resolve(weights).startsWith(miniatures);
+  return !isOwn && !weights.startsWith('random:');
+}
+
 /**
- * Opens a trained student from its adapter's folder: adapter, regressor, and the base that the regressor names. Whoever opens
- * it disposes it. @throws BadInput when a file is missing or malformed, or the base is another one.
+ * Opens a trained student from its folder: regressor, and the adapter with the base that the regressor names, or the whole
+ * encoder. Whoever opens it disposes it.
+ * @throws BadInput when a file is missing or malformed, or the base is another one.
  */
 export function openTrainedStudent(folder: string): TrainedStudent {
   const info = readRegressorInfo(folder);
   const preprocessing = preprocessingOf(folder, info);
-  const place = locateWeights(info.base.weights);
-  const config = { backbone: studentBaseConfig(info.base.weights), fusion_size: info.fusionSize };
-  const { backbone: backboneSpec, fusion, heads } = echoStudent.spec(config);
-  const rest = loadRegressor(folder, { fusion, heads });
-  let backbone: MobileNetV5Params | undefined;
+  const { config: backbone, params: encoder } = openEncoder(folder, info);
+  const config = { backbone, fusion_size: info.fusionSize };
+  const { fusion, heads } = echoStudent.spec(config);
   try {
-    backbone = openBase(folder, info).params;
-    const params: EchoStudentParams = { ...rest, backbone: loadAdapter(folder, backbone, backboneSpec).params };
+    const params: EchoStudentParams = { ...loadRegressor(folder, { fusion, heads }), backbone: encoder };
     return {
       ...{ params, info, preprocessing },
-      forPatients: place.kind === 'folder' && !place.folder.startsWith(projectPath('data-manifests', 'miniatures')),
+      forPatients: areForPatients(info.base.weights),
       forward: (frames, dropoutKey) => echoStudent.forward(params, frames, config, { dropoutKey }),
       dispose: () => disposeParams(params),
     };
   } catch (error) {
-    disposeParams(rest);
-    if (backbone !== undefined) disposeParams(backbone);
+    disposeParams(encoder);
     throw error;
   }
 }

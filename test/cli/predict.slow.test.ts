@@ -12,6 +12,7 @@ import { adapterOf, tinyConfig } from '../support/run.js';
 const root = useFolder();
 const cache = join(root, 'cache');
 const run = join(root, 'run');
+const inFull = join(root, 'full');
 const env = { NCORE_CACHE: cache };
 
 interface Row {
@@ -20,10 +21,10 @@ interface Row {
 }
 
 /** What the distilled student said of TEST studies in training's own evaluation. */
-async function predictedRows(): Promise<Row[]> {
+async function predictedRows(folder = run): Promise<Row[]> {
   const rows: Row[] = [];
   const columns = ['study', 'split', 'model', 'EDV_pred', 'ESV_pred', 'EF_pred'] as const;
-  for await (const { values } of csvRows(join(run, 'predictions.csv'), columns)) {
+  for await (const { values } of csvRows(join(folder, 'predictions.csv'), columns)) {
     const { study, split, model, EDV_pred, ESV_pred, EF_pred } = values;
     if (split === 'TEST' && model === 'distilled')
       rows.push({ study, targets: [EDV_pred, ESV_pred, EF_pred].map(Number) });
@@ -51,29 +52,37 @@ interface Document {
 describe('3ncore predict', () => {
   let adapter: string;
   before(async () => {
-    const trained = await cli(['train', '--config', tinyConfig(join(root, 'tiny.json')), '--out', run], { env });
-    assert.equal(trained.code, 0, trained.stderr);
+    const configs = [
+      [run, tinyConfig(join(root, 'tiny.json'))],
+      [inFull, tinyConfig(join(root, 'full.json'), {}, { adapter: null })],
+    ] as const;
+    for (const [out, config] of configs) {
+      const trained = await cli(['train', '--config', config, '--out', out], { env });
+      assert.equal(trained.code, 0, trained.stderr);
+    }
     adapter = adapterOf(run, 'distilled');
   });
 
-  it('says of a clip what training said of it, with a picture', async () => {
-    const [{ study, targets }] = (await predictedRows()) as [Row];
-    const out = join(root, 'pictures');
-    const options = ['--adapter', adapter, ...(await framesOf(study)), '--out', out, '--json'];
-    const { code, stdout, stderr } = await cli(['predict', videoOf(study), ...options], { env });
-    assert.equal(code, 0, stderr);
-    const { research_only, files } = JSON.parse(stdout) as Document;
-    assert.equal(research_only, researchOnly);
-    const [file] = files as [Record<string, unknown>];
-    const found = [file['EDV'], file['ESV'], file['EF']] as number[];
-    // One study at a time instead of a batch: rounding of single precision.
-    found.forEach((value, i) => assert.ok(Math.abs(value - targets[i]!) < 1e-3, `${value} and ${targets[i]}`));
-    const volumes = (100 * (found[0]! - found[1]!)) / found[0]!;
-    assert.equal(file['EF_from_volumes'], volumes);
-    assert.deepEqual([file['view'], file['how'], file['decoder'], file['fps']], ['4CH', 'given', 'mjpeg', 50]);
-    assert.match(String(file['warnings']), /never saw a patient.*no pixel spacing/);
-    assert.equal(readFileSync(String(file['picture'])).toString('latin1', 1, 4), 'PNG');
-  });
+  for (const folder of [run, inFull]) {
+    it(`says of a clip what training ${folder === run ? 'an adapter' : 'in full'} said of it, with a picture`, async () => {
+      const [{ study, targets }] = (await predictedRows(folder)) as [Row];
+      const out = join(folder, 'pictures');
+      const options = ['--adapter', adapterOf(folder, 'distilled'), ...(await framesOf(study)), '--out', out, '--json'];
+      const { code, stdout, stderr } = await cli(['predict', videoOf(study), ...options], { env });
+      assert.equal(code, 0, stderr);
+      const { research_only, files } = JSON.parse(stdout) as Document;
+      assert.equal(research_only, researchOnly);
+      const [file] = files as [Record<string, unknown>];
+      const found = [file['EDV'], file['ESV'], file['EF']] as number[];
+      // One study at a time instead of a batch: rounding of single precision.
+      found.forEach((value, i) => assert.ok(Math.abs(value - targets[i]!) < 1e-3, `${value} and ${targets[i]}`));
+      const volumes = (100 * (found[0]! - found[1]!)) / found[0]!;
+      assert.equal(file['EF_from_volumes'], volumes);
+      assert.deepEqual([file['view'], file['how'], file['decoder'], file['fps']], ['4CH', 'given', 'mjpeg', 50]);
+      assert.match(String(file['warnings']), /never saw a patient.*no pixel spacing/);
+      assert.equal(readFileSync(String(file['picture'])).toString('latin1', 1, 4), 'PNG');
+    });
+  }
 
   it('finds the frames where none are given', async () => {
     const [{ study }] = (await predictedRows()) as [Row];
