@@ -26,8 +26,9 @@ export function trainedEncoder(folder: string): { readonly kind: EncoderTraining
  * Writes what was trained of the encoder into an existing folder: adapter_config.json and adapter_model.safetensors, or, of
  * one trained in full, config.json and model.safetensors under timm's names, which is a base that `student.weights` may name.
  */
-export async function writeEncoder(folder: string, { params, spec, lora, config }: StudentModel): Promise<void> {
-  if (lora !== null) return saveAdapter(folder, params.backbone, spec.backbone, lora);
+export async function writeEncoder(folder: string, student: StudentModel): Promise<void> {
+  const { params, spec, lora, config, sha256 } = student;
+  if (lora !== null) return saveAdapter(folder, params.backbone, spec.backbone, lora, sha256);
   await saveParams(join(folder, encoderFiles.full), params.backbone, spec.backbone);
   await writeJson(join(folder, 'config.json'), config.backbone);
 }

@@ -1,4 +1,5 @@
-import { loraConfig, savedModuleOf, type LoraConfig } from './adapters/lora_config.js';
+import { loraConfig, type LoraConfig } from './adapters/lora_config.js';
+import { savedModuleOf } from './adapters/lora_modules.js';
 import { wrapLora } from './adapters/lora.js';
 import type { Student } from './distill/student.js';
 import * as echoStudent from './models/echo_student.js';

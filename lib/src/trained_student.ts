@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { parseLoraConfig, savedModuleOf } from './adapters/lora_config.js';
+import { join } from 'node:path';
+import { parseLoraConfig } from './adapters/lora_config.js';
+import { savedModuleOf } from './adapters/lora_modules.js';
 import { loadAdapter } from './adapters/peft_files.js';
 import { loadRegressor, readRegressorInfo, type RegressorInfo } from './adapters/regressor_files.js';
 import type { Preprocessing } from './data/preprocess.js';
@@ -10,14 +11,13 @@ import { BadInput } from './host/errors.js';
 import { projectPath } from './host/places.js';
 import * as echoStudent from './models/echo_student.js';
 import type { EchoStudentParams } from './models/echo_student.js';
-import * as mobilenet from './models/mobilenet_v5.js';
 import type { MobileNetV5Params } from './models/mobilenet_v5.js';
-import type { MobileNetV5Config } from './models/mobilenet_v5_config.js';
 import { trainedEncoder } from './student_files.js';
 import { disposeParams } from './tree/params.js';
-import { openStudentBase, type Tower } from './weights.js';
+import type { Spec } from './tree/spec.js';
+import { openStudentBase, studentBaseConfig } from './weights.js';
 
-/** A student from the folder of an adapter, or of an encoder that was trained in full. */
+/** A student from the folder of what was trained. */
 export interface TrainedStudent extends Student {
   readonly params: EchoStudentParams;
   readonly info: RegressorInfo;
@@ -45,65 +45,56 @@ function preprocessingOf(folder: string, { preprocessing }: RegressorInfo): Prep
   });
 }
 
-/** The base that a regressor names, with its weights that the adapter leaves frozen at the precision of training. */
-function openBase(folder: string, { base }: RegressorInfo): ReturnType<typeof openStudentBase> {
+/** The base that a regressor names, with its weights that the adapter leaves frozen at the precision of training, and the adapter. */
+function openAdapted(folder: string, { base }: RegressorInfo, spec: Spec): MobileNetV5Params {
   const where = join(folder, 'adapter_config.json');
   const lora = parseLoraConfig(readJson(where), where);
   const isFrozen = (path: string): boolean => savedModuleOf(lora, path) === undefined;
-  const opened = openStudentBase(base.weights, base.seed, base.precision, isFrozen);
-  if (opened.sha256 === base.sha256) return opened;
-  disposeParams(opened.params);
-  throw new BadInput({
-    where: `weights ${base.weights}`,
-    expected: `those that the adapter was trained over (sha256 ${base.sha256})`,
-    got: opened.sha256,
-    fix: 'get the same version of them',
-  });
-}
-
-/** The encoder with what was trained of it, and its configuration. */
-function openEncoder(
-  folder: string,
-  info: RegressorInfo,
-): Pick<Tower<MobileNetV5Config, MobileNetV5Params>, 'config' | 'params'> {
-  if (trainedEncoder(folder)?.kind === 'full') return openStudentBase(folder, info.base.seed);
-  const { config, params } = openBase(folder, info);
+  const { params, sha256 } = openStudentBase(base.weights, base.seed, base.precision, isFrozen);
   try {
-    return { config, params: loadAdapter(folder, params, mobilenet.spec(config)).params };
+    if (sha256 === base.sha256) return loadAdapter(folder, params, spec, { name: base.weights, sha256 }).params;
+    throw new BadInput({
+      where: `weights ${base.weights}`,
+      expected: `those that the adapter was trained over (sha256 ${base.sha256})`,
+      got: sha256,
+      fix: 'get the same version of them',
+    });
   } catch (error) {
     disposeParams(params);
     throw error;
   }
 }
 
-/** Whether weights are neither random nor one of the project's miniatures; they need not be there. */
+/** Whether weights are more than random ones or one of the project's miniatures, which never saw a patient. */
 function areForPatients(weights: string): boolean {
-  const miniatures = projectPath('data-manifests', 'miniatures');
-  const isOwn = existsSync(join(miniatures, weights, 'config.json')) || resolve(weights).startsWith(miniatures);
-  return !isOwn && !weights.startsWith('random:');
+  return !weights.startsWith('random:') && !existsSync(projectPath('data-manifests', 'miniatures', weights));
 }
 
 /**
- * Opens a trained student from its folder: regressor, and the adapter with the base that the regressor names, or the whole
- * encoder. Whoever opens it disposes it.
+ * Opens a trained student from its folder: regressor, and either the adapter over the base that the regressor names or the
+ * encoder that was trained in full. Whoever opens it disposes it.
  * @throws BadInput when a file is missing or malformed, or the base is another one.
  */
 export function openTrainedStudent(folder: string): TrainedStudent {
   const info = readRegressorInfo(folder);
   const preprocessing = preprocessingOf(folder, info);
-  const { config: backbone, params: encoder } = openEncoder(folder, info);
-  const config = { backbone, fusion_size: info.fusionSize };
-  const { fusion, heads } = echoStudent.spec(config);
+  const isFull = trainedEncoder(folder)?.kind === 'full';
+  const config = {
+    backbone: studentBaseConfig(isFull ? folder : info.base.weights),
+    fusion_size: info.fusionSize,
+  };
+  const spec = echoStudent.spec(config);
+  const rest = loadRegressor(folder, { fusion: spec.fusion, heads: spec.heads });
   try {
-    const params: EchoStudentParams = { ...loadRegressor(folder, { fusion, heads }), backbone: encoder };
+    const backbone = isFull ? openStudentBase(folder, info.base.seed).params : openAdapted(folder, info, spec.backbone);
+    const params: EchoStudentParams = { ...rest, backbone };
     return {
-      ...{ params, info, preprocessing },
-      forPatients: areForPatients(info.base.weights),
+      ...{ params, info, preprocessing, forPatients: areForPatients(info.base.weights) },
       forward: (frames, dropoutKey) => echoStudent.forward(params, frames, config, { dropoutKey }),
       dispose: () => disposeParams(params),
     };
   } catch (error) {
-    disposeParams(encoder);
+    disposeParams(rest);
     throw error;
   }
 }

@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { isJsonObject, readJsonObject, writeJson, type JsonObject } from '../files/json.js';
 import { openSafetensors } from '../files/safetensors.js';
 import { BadInput } from '../host/errors.js';
-import { load } from '../tree/params.js';
-import type { Params, ParamsOf, Spec } from '../tree/spec.js';
+import { printable } from '../host/text.js';
+import { load, type TensorSource } from '../tree/params.js';
+import { flattenSpec, type Params, type ParamsOf, type Spec } from '../tree/spec.js';
 import { saveParams } from './param_files.js';
 import { precisions, type Precision } from './quantize/leaves.js';
 
@@ -51,10 +52,15 @@ function fail(where: string, field: string, expected: string, got: unknown): nev
   throw new BadInput({ where: `${where}, field ${field}`, expected, got: JSON.stringify(got) ?? 'nothing' });
 }
 
-function triple(where: string, field: string, value: unknown): [number, number, number] {
-  if (Array.isArray(value) && value.length === 3 && value.every(Number.isFinite))
-    return value as [number, number, number];
-  return fail(where, field, 'three numbers for EDV, ESV and EF', value);
+function isCount(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) > 0;
+}
+
+function triple(where: string, field: string, value: unknown, least = -Infinity): [number, number, number] {
+  const fits = (v: unknown): boolean => Number.isFinite(v) && (v as number) > least;
+  if (Array.isArray(value) && value.length === 3 && value.every(fits)) return value as [number, number, number];
+  const numbers = least === 0 ? 'three numbers above 0' : 'three numbers';
+  return fail(where, field, `${numbers} for EDV, ESV and EF`, value);
 }
 
 function parseBridge(where: string, value: unknown, i: number): RegressorBridge {
@@ -64,7 +70,7 @@ function parseBridge(where: string, value: unknown, i: number): RegressorBridge 
   for (const [key, text] of Object.entries({ name, teacherLayer, studentFeature })) {
     if (typeof text !== 'string') fail(where, `${field}.${key}`, 'a text', text);
   }
-  if (!Number.isInteger(grid)) fail(where, `${field}.grid`, 'a whole number', grid);
+  if (!isCount(grid)) fail(where, `${field}.grid`, 'a positive whole number', grid);
   if (!isJsonObject(projector)) fail(where, `${field}.projector`, 'an object', projector);
   return value as unknown as RegressorBridge;
 }
@@ -84,14 +90,14 @@ function parseInfo(where: string, json: JsonObject): RegressorInfo {
   const { targets, mean, std, frameOrder, fusionSize, view, base, preprocessing, bridges } = json;
   if (String(targets) !== 'EDV,ESV,EF') fail(where, 'targets', '["EDV","ESV","EF"]', targets);
   if (String(frameOrder) !== 'ED,ES') fail(where, 'frameOrder', '["ED","ES"]', frameOrder);
-  if (!Number.isInteger(fusionSize)) fail(where, 'fusionSize', 'a whole number', fusionSize);
+  if (!isCount(fusionSize)) fail(where, 'fusionSize', 'a positive whole number', fusionSize);
   if (!isJsonObject(preprocessing)) return fail(where, 'preprocessing', 'an object', preprocessing);
   if (typeof view !== 'string') return fail(where, 'view', 'a text', view);
   if (!Array.isArray(bridges)) return fail(where, 'bridges', 'a list', bridges);
   return {
     targets: ['EDV', 'ESV', 'EF'],
     mean: triple(where, 'mean', mean),
-    std: triple(where, 'std', std),
+    std: triple(where, 'std', std, 0),
     frameOrder: ['ED', 'ES'],
     fusionSize: fusionSize as number,
     view,
@@ -117,10 +123,29 @@ export function readRegressorInfo(folder: string): RegressorInfo {
   return parseInfo(where, readJsonObject(where));
 }
 
-/** The tensors of a folder's regressor, frozen; the caller owns them. @throws BadInput naming a missing or misshapen entry. */
+/** A regressor has its own file: what neither the spec nor a projector has, which reading a heart does not need, belongs to another. */
+function checkExtra(source: TensorSource, spec: Spec): void {
+  const known = flattenSpec(spec);
+  const isProjector = (name: string): boolean => !('projectors' in spec) && name.startsWith('projectors.');
+  for (const name of source.names()) {
+    if (known.has(name) || isProjector(name)) continue;
+    throw new BadInput({
+      where: `${source.where}, entry ${printable(name, 200)}`,
+      expected: 'only what the regressor has (fusion, heads, projectors)',
+      got: 'one that belongs to none of it',
+      fix: 'check that regressor.json stands beside its own weights',
+    });
+  }
+}
+
+/**
+ * The tensors of a folder's regressor, frozen; the caller owns them. A spec without `projectors` leaves these in the file.
+ * @throws BadInput naming an entry that is missing, extra, misshapen or of another type.
+ */
 export function loadRegressor<S extends Spec>(folder: string, spec: S): ParamsOf<S> {
   const source = openSafetensors(join(folder, weightsFile));
   try {
+    checkExtra(source, spec);
     return load(spec, source);
   } finally {
     source.close();
