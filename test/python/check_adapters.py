@@ -40,7 +40,7 @@ def check(folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     folders = sorted(path.parent for path in Path(sys.argv[1]).glob("*/case.json"))
     with torch.inference_mode():
         print(json.dumps({folder.name: check(folder) for folder in folders}))
