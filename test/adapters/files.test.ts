@@ -41,6 +41,7 @@ const info: RegressorInfo = {
   std: [30, 20, 1 / 3],
   frameOrder: ['ED', 'ES'],
   fusionSize: 4,
+  base: { weights: 'a-base', seed: 3, sha256: 'ab', precision: 'fp32' },
   view: '4CH',
   preprocessing: { height: 112, width: 112 },
   bridges: [
@@ -285,6 +286,8 @@ describe('adapters/regressor_files', () => {
     const wrong: [object, RegExp][] = [
       [{ std: [1, 2] }, /field std: expected three numbers above 0 for EDV, ESV and EF, got \[1,2\]/],
       [{ frameOrder: ['ES', 'ED'] }, /field frameOrder/],
+      [{ base: undefined }, /field base: expected the base's weights, seed, sha256 and precision, got nothing/],
+      [{ base: { ...info.base, precision: 'fp8' } }, /field base\.precision: expected fp32, int8, llm_int8, nf4/],
       [{ targets: ['EF'] }, /field targets: expected \["EDV","ESV","EF"\], got \["EF"\]/],
       [{ mean: [1, 2, null] }, /field mean: expected three numbers/],
       [{ std: [1, 0, 1] }, /field std: expected three numbers above 0/],

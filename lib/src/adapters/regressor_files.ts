@@ -6,6 +6,7 @@ import { printable } from '../host/text.js';
 import { load, type TensorSource } from '../tree/params.js';
 import { flattenSpec, type Params, type ParamsOf, type Spec } from '../tree/spec.js';
 import { saveParams } from './param_files.js';
+import { precisions, type Precision } from './quantize/leaves.js';
 
 const infoFile = 'regressor.json';
 const weightsFile = 'regressor.safetensors';
@@ -20,6 +21,16 @@ export interface RegressorBridge {
   readonly projector: JsonObject;
 }
 
+/** The encoder's weights under the adapter. */
+export interface RegressorBase {
+  /** What the configuration called them. */
+  readonly weights: string;
+  /** Fills random ones. */
+  readonly seed: number;
+  readonly sha256: string;
+  readonly precision: Precision;
+}
+
 /** What somebody who has the student's base and adapter still needs to read a heart with it. */
 export interface RegressorInfo {
   readonly targets: readonly ['EDV', 'ESV', 'EF'];
@@ -31,6 +42,7 @@ export interface RegressorInfo {
   /** Width D of the fusion. */
   readonly fusionSize: number;
   readonly view: string;
+  readonly base: RegressorBase;
   /** How frames became the student's input. */
   readonly preprocessing: JsonObject;
   readonly bridges: readonly RegressorBridge[];
@@ -63,8 +75,19 @@ function parseBridge(where: string, value: unknown, i: number): RegressorBridge 
   return value as unknown as RegressorBridge;
 }
 
+function parseBase(where: string, value: unknown): RegressorBase {
+  if (!isJsonObject(value)) return fail(where, 'base', "the base's weights, seed, sha256 and precision", value);
+  const { weights, seed, sha256, precision } = value;
+  if (typeof weights !== 'string') return fail(where, 'base.weights', 'a name', weights);
+  if (!Number.isSafeInteger(seed)) return fail(where, 'base.seed', 'a whole number', seed);
+  if (typeof sha256 !== 'string') return fail(where, 'base.sha256', 'a text', sha256);
+  const known = precisions.find((name) => name === precision);
+  if (known === undefined) return fail(where, 'base.precision', precisions.join(', '), precision);
+  return { weights, seed: seed as number, sha256, precision: known };
+}
+
 function parseInfo(where: string, json: JsonObject): RegressorInfo {
-  const { targets, mean, std, frameOrder, fusionSize, view, preprocessing, bridges } = json;
+  const { targets, mean, std, frameOrder, fusionSize, view, base, preprocessing, bridges } = json;
   if (String(targets) !== 'EDV,ESV,EF') fail(where, 'targets', '["EDV","ESV","EF"]', targets);
   if (String(frameOrder) !== 'ED,ES') fail(where, 'frameOrder', '["ED","ES"]', frameOrder);
   if (!isCount(fusionSize)) fail(where, 'fusionSize', 'a positive whole number', fusionSize);
@@ -78,6 +101,7 @@ function parseInfo(where: string, json: JsonObject): RegressorInfo {
     frameOrder: ['ED', 'ES'],
     fusionSize: fusionSize as number,
     view,
+    base: parseBase(where, base),
     preprocessing,
     bridges: bridges.map((bridge, i) => parseBridge(where, bridge, i)),
   };
@@ -99,11 +123,12 @@ export function readRegressorInfo(folder: string): RegressorInfo {
   return parseInfo(where, readJsonObject(where));
 }
 
-/** A regressor has its own file: what the spec does not know belongs to another. */
+/** A regressor has its own file: what neither the spec nor a projector has, which reading a heart does not need, belongs to another. */
 function checkExtra(source: TensorSource, spec: Spec): void {
   const known = flattenSpec(spec);
+  const isProjector = (name: string): boolean => !('projectors' in spec) && name.startsWith('projectors.');
   for (const name of source.names()) {
-    if (known.has(name)) continue;
+    if (known.has(name) || isProjector(name)) continue;
     throw new BadInput({
       where: `${source.where}, entry ${printable(name, 200)}`,
       expected: 'only what the regressor has (fusion, heads, projectors)',
@@ -114,7 +139,7 @@ function checkExtra(source: TensorSource, spec: Spec): void {
 }
 
 /**
- * The tensors of a folder's regressor, frozen; the caller owns them.
+ * The tensors of a folder's regressor, frozen; the caller owns them. A spec without `projectors` leaves these in the file.
  * @throws BadInput naming an entry that is missing, extra, misshapen or of another type.
  */
 export function loadRegressor<S extends Spec>(folder: string, spec: S): ParamsOf<S> {
