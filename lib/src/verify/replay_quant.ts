@@ -2,16 +2,18 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { nestScales, quantizeDynamic, quantizeNf4 } from '../adapters/quantize/blockwise.js';
-import { readBnbLeaf } from '../adapters/quantize/bnb_files.js';
+import { bnbEntriesIn } from '../adapters/quantize/bnb_files.js';
 import { quantizeInt8 } from '../adapters/quantize/int8.js';
 import { int8Leaf, llmInt8Threshold, nestedScales, nf4Leaf } from '../adapters/quantize/leaves.js';
 import type { OpenTensorSource } from '../files/safetensors.js';
-import { BadInput } from '../host/errors.js';
 import { linear } from '../nn/linear.js';
 import { weightOf } from '../ops/dequantize.js';
 import { vectorwiseInt8 } from '../ops/llm_int8.js';
 import { dynamicTable } from '../ops/quantization_tables.js';
 import { dense, type BlockScales, type QuantizedLeaf } from '../tree/leaf.js';
+import { constant } from '../tree/init.js';
+import { denseLeaf, load } from '../tree/params.js';
+import { param } from '../tree/spec.js';
 import { attempt, withFile } from './case_file.js';
 import { failure, forwardTolerance, inScope, type Comparison } from './compare.js';
 
@@ -169,10 +171,11 @@ function replayLayers(statePath: string, outputPath: string, name: string): Comp
       const [, inputs = 1] = A.shape;
       const output = (layer: string): ArrayLike<number> => {
         const bias = dense(tf.tensor1d(state.read(`${layer}.bias`)));
-        const shape = [state.shapeOf(`${layer}.bias`)[0] ?? 1, inputs];
-        const leaf = readBnbLeaf(state, `${layer}.weight`, shape, llmInt8Threshold);
-        if (leaf === undefined) throw new BadInput({ where: statePath, expected: `${layer} quantized`, got: 'plain' });
-        return linear(A, leaf, { bias }).dataSync();
+        const outputs = state.shapeOf(`${layer}.bias`)[0] ?? 1;
+        const spec = { [layer]: { weight: param([outputs, inputs], 'same', constant(0)) } };
+        const packed = bnbEntriesIn(state, { outlierThreshold: llmInt8Threshold });
+        const weight = load(spec, state, (path) => path, denseLeaf, packed)[layer]?.weight as QuantizedLeaf;
+        return linear(A, weight, { bias }).dataSync();
       };
       return compareAll(name, io, [
         { entry: 'linear8bit.out', actual: output('proj8') },
