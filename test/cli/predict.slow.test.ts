@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { csvRows } from 'gemma-3ncore/files/csv';
 import { readJsonObject, writeJson } from 'gemma-3ncore/files/json';
+import { float32Data, openSafetensors, writeSafetensors, type TensorData } from 'gemma-3ncore/files/safetensors';
 import { researchOnly } from 'gemma-3ncore/report/wording';
 import { cli, told } from '../support/cli.js';
 import { useFolder } from '../support/folder.js';
@@ -110,6 +111,55 @@ describe('3ncore predict', () => {
     assert.equal(none.code, 2);
     const [file] = (JSON.parse(none.stdout) as Document).files;
     assert.match(String(file!['error']), /expected a video file/);
+  });
+
+  it('refuses adapter and regressor files with a missing, extra, misshapen or foreign entry by its name', async () => {
+    const [{ study }] = (await predictedRows()) as [Row];
+    const video = videoOf(study);
+    const wrong: [string, (entries: Map<string, TensorData>, first: string) => void, (first: string) => string][] = [
+      ['adapter_model', (entries, first) => entries.delete(first), (first) => `expected an entry ${first}, got none`],
+      ['regressor', (entries, first) => entries.delete(first), (first) => `expected an entry ${first}, got none`],
+      [
+        'adapter_model',
+        (entries, first) => entries.set('extra', entries.get(first)!),
+        () => 'entry extra: expected only',
+      ],
+      ['regressor', (entries, first) => entries.set('extra', entries.get(first)!), () => 'entry extra: expected only'],
+      [
+        'adapter_model',
+        (entries, first) => entries.set(first, float32Data(new Float32Array(3), [3])),
+        (first) => `entry ${first}: expected shape`,
+      ],
+      [
+        'regressor',
+        (entries, first) => entries.set(first, float32Data(new Float32Array(3), [3])),
+        (first) => `entry ${first}: expected shape`,
+      ],
+    ];
+    for (const [i, [name, edit, message]] of wrong.entries()) {
+      const copy = join(root, `wrong${i}`);
+      cpSync(adapter, copy, { recursive: true });
+      const path = join(copy, `${name}.safetensors`);
+      const file = openSafetensors(path);
+      const entries = new Map([...file.names()].map((n) => [n, float32Data(file.read(n), file.shapeOf(n))] as const));
+      file.close();
+      const [first = ''] = [...entries.keys()].filter((entry) => !entry.startsWith('projectors.'));
+      edit(entries, first);
+      await writeSafetensors(path, entries);
+      const { code, stderr } = await cli(['predict', video, '--adapter', copy], { env });
+      assert.equal(code, 2, stderr);
+      assert.ok(stderr.includes(message(first)), stderr);
+    }
+    const foreign = join(root, 'foreign');
+    cpSync(adapter, foreign, { recursive: true });
+    const path = join(foreign, 'adapter_model.safetensors');
+    const file = openSafetensors(path);
+    const entries = [...file.names()].map((n) => [n, float32Data(file.read(n), file.shapeOf(n))] as const);
+    file.close();
+    await writeSafetensors(path, new Map(entries), { format: 'pt', base_sha256: 'another' });
+    const { code, stderr } = await cli(['predict', video, '--adapter', foreign], { env });
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /base_sha256: expected [0-9a-f]{64} of .*, got another/);
   });
 
   it('refuses an adapter that is none, over another base, and frames for several files', async () => {
