@@ -139,7 +139,7 @@ function nf4Checks(layer: Layer, file: OpenTensorSource): Check[] {
 }
 
 /** Below it bitsandbytes on a processor gives one code to all values of a block, zero included, up to four from the nearest. */
-const nearZero = 2e-5;
+const nearZero = 3e-5;
 
 /** Codes to compare with bitsandbytes', those of values near zero taken to be its own. */
 function comparableCodes(codes: Uint8Array, theirs: Uint8Array): Uint8Array {
