@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from 
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { BadInput } from 'gemma-3ncore/host/errors';
-import { createRun, currentRun, hashFiles, moveLatest, openRun } from 'gemma-3ncore/run_folder';
+import { createRun, currentRun, hashFiles, isBegun, moveLatest, openRun } from 'gemma-3ncore/run_folder';
 import { useFolder } from './support/folder.js';
 
 const root = useFolder();
@@ -35,6 +35,17 @@ describe('run_folder', () => {
       isBadInput(/full: expected a new or empty folder, got one with files in it; give/),
     );
     assert.deepEqual(readdirSync(out), ['mine.txt']);
+  });
+
+  it('takes a folder in which a kill left nothing but a part of the configuration', () => {
+    const out = join(root, 'killed at once');
+    mkdirSync(out);
+    writeFileSync(join(out, 'experiment.json.0123.tmp'), '{');
+    assert.ok(!isBegun(out) && !isBegun(join(root, 'absent')));
+    assert.deepEqual(createRun(out), { folder: out });
+    assert.deepEqual(readdirSync(out), []);
+    writeFileSync(join(out, 'experiment.json'), '{}');
+    assert.ok(isBegun(out));
   });
 
   it('refuses what can be no folder', () => {

@@ -3,10 +3,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { sha256File } from 'gemma-3ncore/files/hash';
+import { ownMark } from 'gemma-3ncore/host/process_mark';
 import { Interrupted } from 'gemma-3ncore/host/errors';
 import { projectPath } from 'gemma-3ncore/host/places';
 import { createRun, runPath, type Run } from 'gemma-3ncore/run_folder';
-import { recorded, type RunRecord } from 'gemma-3ncore/run_record';
+import { readRecord, recorded, standingOf, type RunRecord } from 'gemma-3ncore/run_record';
 import { useFolder } from './support/folder.js';
 
 const root = useFolder();
@@ -29,6 +30,7 @@ describe('run_record', () => {
       return Promise.resolve();
     });
     assert.deepEqual([during?.status, during?.finished, during?.error], ['running', null, null]);
+    assert.equal(during?.process.pid, process.pid);
     const { status, seed, command, versions, hashes, finished, created, error } = recordOf(run);
     assert.deepEqual([status, seed, error, command[0]], ['done', 5, null, '3ncore']);
     assert.ok(finished !== null && finished >= created);
@@ -53,4 +55,22 @@ describe('run_record', () => {
       assert.deepEqual(record.hashes, { 'experiment.json': sha256File(runPath(run, 'experiment.json')) });
     });
   }
+
+  it('tells a run under way, which cannot be gone on with, from a killed one and one of another computer', () => {
+    const run = newRun('standing');
+    const path = runPath(run, 'run.json');
+    assert.equal(standingOf(run), undefined);
+    const write = (status: string, process?: object): void => writeFileSync(path, JSON.stringify({ status, process }));
+    write('running', ownMark());
+    assert.equal(readRecord(path).status, 'running');
+    assert.throws(() => standingOf(run), /standing: expected a run that has ended, got one under way; wait for it/);
+    write('running', { ...ownMark(), boot: 'before' });
+    assert.equal(standingOf(run), 'killed');
+    write('done', { ...ownMark(), boot: 'before' });
+    assert.equal(standingOf(run), 'done');
+    write('running', { ...ownMark(), host: 'another' });
+    assert.deepEqual([standingOf(run), readRecord(path).process], ['running', 'elsewhere']);
+    write('running');
+    assert.deepEqual([standingOf(run), readRecord(path).process], ['running', 'unknown']);
+  });
 });

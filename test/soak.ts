@@ -1,5 +1,5 @@
 // Trains the preset `tiny` for STEPS (default 10,000) steps and prints how many tensors there are and how much memory the
-// process takes on the way: `npm run soak [-- STEPS]`. Ends with 1 where either grows.
+// process takes on the way: `npm run soak [-- STEPS]`, into test/bench/soak.json. Ends with 1 where either grows.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,18 +10,29 @@ import { createRun, runPath } from 'gemma-3ncore/run_folder';
 import { preset } from 'gemma-3ncore/schema/presets';
 import { runStudent } from 'gemma-3ncore/student_run';
 import { locateWeights, weightsHash } from 'gemma-3ncore/weights';
+import { writeBench } from './support/bench.js';
 
 interface Sample {
   readonly step: number;
   readonly tensors: number;
-  /** Resident memory in MB. */
+  /** Resident memory, and what of it JavaScript uses, in MB. */
   readonly rss: number;
+  readonly heap: number;
 }
+
+interface Soak {
+  /** Before training and after it, the student disposed. */
+  readonly tensors: { readonly before: number; readonly after: number };
+  readonly seconds: number;
+  readonly samples: readonly Sample[];
+}
+
+const megabytes = (bytes: number): number => Math.round(bytes / 1e5) / 10;
 
 /** RSS may wander by this much (MB) between collections. */
 const slack = 32;
 
-async function soak(folder: string, steps: number): Promise<Sample[]> {
+async function soak(folder: string, steps: number): Promise<Soak> {
   const tiny = preset('tiny');
   // Compiled at the first step and the first validation; checkpoints hold the history, which grows.
   const every = Math.max(1, Math.floor(steps / 20));
@@ -31,10 +42,11 @@ async function soak(folder: string, steps: number): Promise<Sample[]> {
   const phase = await start(run);
   await features(phase);
   const samples: Sample[] = [];
-  const { experiment, cohort, planned } = phase;
+  const before = tf.memory().numTensors;
+  const { experiment, cohort, planned, prefix } = phase;
   const trained = await runStudent(
     {
-      ...{ experiment, cohort, planned, features: phase.features, folder, resume: false },
+      ...{ experiment, cohort, planned, prefix, features: phase.features, folder, resume: false },
       teacherHash: weightsHash(locateWeights(experiment.teacher.weights), experiment.seed),
       onEvent(event) {
         if (event.kind !== 'step' || (event.record.step + 1) % every !== 0) return;
@@ -42,22 +54,27 @@ async function soak(folder: string, steps: number): Promise<Sample[]> {
         const sample = {
           step: event.record.step + 1,
           tensors: tf.memory().numTensors,
-          rss: process.memoryUsage.rss() / 1e6,
+          rss: megabytes(process.memoryUsage.rss()),
+          heap: megabytes(process.memoryUsage().heapUsed),
         };
-        process.stdout.write(`step ${sample.step}: ${sample.tensors} tensors, ${sample.rss.toFixed(0)} MB\n`);
+        const { rss, heap, tensors } = sample;
+        process.stdout.write(`step ${sample.step}: ${tensors} tensors, ${rss} MB, of it ${heap} MB of JavaScript\n`);
         samples.push(sample);
       },
     },
     'distilled',
   );
   trained.dispose();
+  const after = tf.memory().numTensors;
   phase.features?.close();
-  process.stdout.write(`${steps} steps in ${formatSeconds(trained.seconds)}\n`);
-  return samples;
+  process.stdout.write(
+    `${steps} steps in ${formatSeconds(trained.seconds)}, ${before} tensors before, ${after} after\n`,
+  );
+  return { tensors: { before, after }, seconds: Math.round(trained.seconds), samples };
 }
 
 /** What grew: from the first quarter, when everything is compiled and the pools are full, to the end. */
-function growth(samples: readonly Sample[]): string[] {
+function growth({ samples, tensors: { before, after } }: Soak): string[] {
   const settled = samples.slice(Math.floor(samples.length / 4));
   const tensors = new Set(settled.map((sample) => sample.tensors));
   const rss = settled.map((sample) => sample.rss);
@@ -65,6 +82,7 @@ function growth(samples: readonly Sample[]): string[] {
   const grown = Math.max(...rss.slice(half)) - Math.max(...rss.slice(0, half));
   process.stdout.write(`RSS, second half against first: ${grown.toFixed(0)} MB\n`);
   return [
+    ...(after > before ? [`the number of tensors from ${before} to ${after}`] : []),
     ...(tensors.size > 1 ? [`the number of tensors: ${[...tensors].join(', ')}`] : []),
     ...(grown > slack ? [`the memory of the process by ${grown.toFixed(0)} MB`] : []),
   ];
@@ -73,7 +91,15 @@ function growth(samples: readonly Sample[]): string[] {
 async function main(steps: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'soak-'));
   try {
-    const grown = growth(await soak(folder, steps));
+    const found = await soak(folder, steps);
+    const grown = growth(found);
+    const { samples, ...outline } = found;
+    await writeBench('soak', samples, {
+      command: `npm run soak -- ${steps}`,
+      steps,
+      ...outline,
+      flat: grown.length === 0,
+    });
     process.stdout.write(grown.length === 0 ? 'flat\n' : `GREW: ${grown.join('; ')}\n`);
     process.exitCode = grown.length === 0 ? 0 : 1;
   } finally {

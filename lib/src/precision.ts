@@ -2,6 +2,7 @@ import type { Precision } from './adapters/quantize/leaves.js';
 import { isMatrix } from './adapters/matrices.js';
 import { describeEngine, type EngineDescription } from './engine/describe.js';
 import { memory } from './engine/memory.js';
+import { BadInput } from './host/errors.js';
 import * as mobilenet from './models/mobilenet_v5.js';
 import * as siglip from './models/siglip_vision.js';
 import { nf4BlockSize, scaleBlockSize } from './ops/quantization_tables.js';
@@ -67,6 +68,17 @@ export function choosePrecision(
   return { chosen, reason: `${needed}${others}; half ${where} may be used for them` };
 }
 
+/** @throws BadInput when the whole encoder is to be trained and its weights would be packed. */
+function checkTrainable({ adapter }: Pick<Experiment, 'adapter'>, precision: Precision, because: string): void {
+  if (adapter !== null || precision === 'fp32') return;
+  throw new BadInput({
+    where: 'precision',
+    expected: 'fp32, since adapter is null and packed weights cannot be trained',
+    got: `${precision}, ${because}`,
+    fix: 'set precision to fp32, or train an adapter',
+  });
+}
+
 /** What stays as bitsandbytes stored it. */
 function storedNote(role: string, packed: PackedWeights): string | undefined {
   const kinds = [...new Set(packed.values())].sort();
@@ -74,8 +86,12 @@ function storedNote(role: string, packed: PackedWeights): string | undefined {
   return `${packed.size} weights of the ${role} are stored as ${kinds.join(' and ')} and stay so`;
 }
 
-/** Chooses the precision of an experiment on this machine now. */
-export async function experimentPrecision({ precision, teacher, student }: Experiment): Promise<PrecisionChoice> {
+/**
+ * Chooses the precision of an experiment on this machine now.
+ * @throws BadInput when the whole encoder is to be trained and the choice is not fp32, or its weights are stored packed.
+ */
+export async function experimentPrecision(experiment: Experiment): Promise<PrecisionChoice> {
+  const { precision, teacher, student } = experiment;
   const engine = await describeEngine();
   const towers = [
     {
@@ -95,11 +111,21 @@ export async function experimentPrecision({ precision, teacher, student }: Exper
     freeBytes: 1e6 * (gpu ?? memory().freeMB),
     weightBytes: (wanted) => Math.max(...towers.map(({ spec, packed }) => frozenBytes(spec, wanted, packed))),
   });
+  checkTrainable(experiment, choice.chosen, choice.reason);
   const stored = towers.map(({ role, packed }) => storedNote(role, packed));
+  const [kind] = towers[1]?.packed.values() ?? [];
+  if (kind !== undefined) checkTrainable(experiment, kind, 'as its files are stored');
   return { ...choice, reason: [choice.reason, ...stored.filter((note) => note !== undefined)].join('; ') };
 }
 
 /** The precision that weights are opened with; before Conduit has chosen for `auto` it is the full one. */
 export function openingPrecision({ precision = 'auto' }: Pick<Experiment, 'precision'>): Precision {
   return precision === 'auto' ? 'fp32' : precision;
+}
+
+/** {@link openingPrecision} of the student. @throws BadInput when its whole encoder is to be trained and it is not fp32. */
+export function studentPrecision(experiment: Pick<Experiment, 'precision' | 'adapter'>): Precision {
+  const precision = openingPrecision(experiment);
+  checkTrainable(experiment, precision, 'as the configuration asks');
+  return precision;
 }

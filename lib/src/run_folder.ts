@@ -7,6 +7,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
 } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -39,6 +40,11 @@ function makeFolder(folder: string): void {
   mkdirSync(folder);
 }
 
+/** What a kill leaves of the first file that is written into a run. */
+function isUnfinishedConfiguration(name: string): boolean {
+  return /^experiment\.json\..*\.tmp$/.test(name);
+}
+
 /**
  * A new run in `out`, or in `runs/<timestamp>`; a folder that holds anything is refused.
  * @throws BadInput when it cannot be made or is not empty.
@@ -46,7 +52,7 @@ function makeFolder(folder: string): void {
 export function createRun(out?: string): Run {
   const folder = resolve(out ?? projectPath('runs', utcTimestamp()));
   try {
-    if (existsSync(folder) && readdirSync(folder).length > 0) {
+    if (isBegun(folder)) {
       throw new BadInput({
         where: folder,
         expected: 'a new or empty folder',
@@ -56,10 +62,17 @@ export function createRun(out?: string): Run {
     }
     accessSync(nearestExisting(folder), constants.W_OK);
     makeFolder(folder);
+    for (const name of readdirSync(folder)) rmSync(join(folder, name));
   } catch (error) {
     throw error instanceof BadInput ? error : unwritable(folder, error);
   }
   return { folder };
+}
+
+/** Whether there is anything to go on with: not where a kill came before the configuration was written. */
+export function isBegun(folder: string): boolean {
+  const isFolder = existsSync(folder) && statSync(folder).isDirectory();
+  return isFolder && readdirSync(folder).some((name) => !isUnfinishedConfiguration(name));
 }
 
 /** A run that is there already. @throws BadInput when the folder holds no `experiment.json`. */

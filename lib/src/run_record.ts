@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { sha256File } from './files/hash.js';
-import { writeJson } from './files/json.js';
-import { Interrupted, messageOf } from './host/errors.js';
+import { readJsonObject, writeJson } from './files/json.js';
+import { BadInput, Interrupted, messageOf } from './host/errors.js';
 import { warn } from './host/log.js';
 import { projectPath } from './host/places.js';
+import { ownMark, readMark, stateOf, type ProcessMark } from './host/process_mark.js';
 import { hashFiles, runPath, type Run } from './run_folder.js';
 
 export type RunStatus = 'running' | 'done' | 'failed' | 'interrupted';
@@ -11,6 +12,8 @@ export type RunStatus = 'running' | 'done' | 'failed' | 'interrupted';
 /** `run.json`: what this run is and how it ended. */
 export interface RunRecord {
   readonly status: RunStatus;
+  /** Whose work it is; by it a run that was killed is told from one under way. */
+  readonly process: ProcessMark;
   readonly command: readonly string[];
   readonly seed: number;
   readonly created: string;
@@ -19,6 +22,53 @@ export interface RunRecord {
   readonly versions: Readonly<Record<string, string>>;
   /** sha256 of the files that determine or are the result, by their path in the run folder. */
   readonly hashes: Readonly<Record<string, string>>;
+}
+
+/** How a run stands by its record: `killed` where it says `running` and the process is gone. */
+export type Standing = RunStatus | 'killed';
+
+/** What a record says of a run. */
+export interface ReadRecord {
+  readonly status: Standing;
+  /** Of one left running: where its process is; `unknown` in records of older versions. */
+  readonly process: 'alive' | 'gone' | 'elsewhere' | 'unknown';
+  readonly error: string | null;
+  readonly created: string | null;
+}
+
+const statuses: readonly unknown[] = ['running', 'done', 'failed', 'interrupted'] satisfies RunStatus[];
+
+/** Reads `run.json`. @throws when it is damaged or says no status. */
+export function readRecord(path: string): ReadRecord {
+  const { status, error, created, process } = readJsonObject(path);
+  if (!statuses.includes(status)) throw new Error(`${path}: no status of a run`);
+  const mark = readMark(process);
+  const found = mark === undefined ? 'unknown' : stateOf(mark);
+  return {
+    status: status === 'running' && found === 'gone' ? 'killed' : (status as RunStatus),
+    process: found,
+    error: typeof error === 'string' ? error : null,
+    created: typeof created === 'string' ? created : null,
+  };
+}
+
+/**
+ * How a run that is to be gone on with stands; undefined: it was never recorded.
+ * @throws BadInput while another process works on it.
+ */
+export function standingOf(run: Run): Standing | undefined {
+  const path = runPath(run, 'run.json');
+  if (!existsSync(path)) return undefined;
+  const { status, process } = readRecord(path);
+  if (status !== 'running') return status;
+  if (process === 'elsewhere') warn(`${run.folder} was left running on another computer: be sure that it ended there`);
+  if (process !== 'alive') return status;
+  throw new BadInput({
+    where: run.folder,
+    expected: 'a run that has ended',
+    got: 'one under way',
+    fix: 'wait for it or stop it first',
+  });
 }
 
 /** Versions that determine a result: the library, Node and what the lock files fix. */
@@ -35,6 +85,7 @@ function versions(): Record<string, string> {
 async function begin(run: Run, seed: number): Promise<RunRecord> {
   const record: RunRecord = {
     status: 'running',
+    process: ownMark(),
     command: ['3ncore', ...process.argv.slice(2)],
     seed,
     created: new Date().toISOString(),

@@ -3,11 +3,11 @@ import { basename, join, relative, resolve } from 'node:path';
 import { targets, type ModelName, type Target } from './analysis/predictions.js';
 import { readExperiment } from './experiment.js';
 import { fileError } from './files/atomic.js';
-import { readJsonObject } from './files/json.js';
 import { messageOf } from './host/errors.js';
 import { readReport, reportPath } from './report/report.js';
-import type { RunRecord, RunStatus } from './run_record.js';
+import { readRecord, type Standing } from './run_record.js';
 import type { ActiveReport } from './schema/generated/reports.js';
+import { trainedEncoder, type EncoderTraining } from './student_files.js';
 import type { TrainedModel } from './student_run.js';
 
 /** A TEST MAE with its interval: mL for volumes, % for EF; null where not defined. */
@@ -24,11 +24,12 @@ export interface RunModel {
   readonly MAE: readonly TestError[];
 }
 
-/** An adapter of a run. */
+/** An adapter of a run, or an encoder that it trained in full. */
 export interface AdapterVersion {
   /** The time it was written, its folder's name. */
   readonly version: string;
   readonly model: TrainedModel;
+  readonly kind: EncoderTraining;
   /** Relative to the run folder. */
   readonly path: string;
   /** Null: the run's report does not speak of this one. */
@@ -37,16 +38,16 @@ export interface AdapterVersion {
 }
 
 /**
- * `running` also after a kill, for nothing could say so; `unrecorded`: notebooks made it by themselves, without `run.json`;
+ * `killed`: left running by a process that is gone; `unrecorded`: notebooks made it by themselves, without `run.json`;
  * `broken`: a file that says what it is cannot be read; `no run`: none of a run's files is there.
  */
-export type ListedStatus = RunStatus | 'unrecorded' | 'broken' | 'no run';
+export type ListedStatus = Standing | 'unrecorded' | 'broken' | 'no run';
 
 /** What a folder of runs says of one of them. */
 export interface ListedRun {
   readonly name: string;
   readonly status: ListedStatus;
-  /** Why it failed or what is broken. */
+  /** Why it failed, what is broken, or what cannot be known. */
   readonly problem: string | null;
   readonly created: string | null;
   readonly preset: string | null;
@@ -57,7 +58,6 @@ export interface ListedRun {
   readonly adapters: readonly AdapterVersion[];
 }
 
-const statuses: readonly unknown[] = ['running', 'done', 'failed', 'interrupted'] satisfies RunStatus[];
 const modelFolders: readonly (readonly [TrainedModel, string])[] = [
   ['distilled', ''],
   ['baseline', 'baseline'],
@@ -72,16 +72,6 @@ function attempt<T>(path: string, problems: string[], read: () => T): T | undefi
     problems.push(messageOf(error));
     return undefined;
   }
-}
-
-function readRecord(path: string): Pick<RunRecord, 'status' | 'error' | 'created'> {
-  const { status, error, created } = readJsonObject(path);
-  if (!statuses.includes(status)) throw new Error(`${path}: no status of a run`);
-  return {
-    status: status as RunStatus,
-    error: typeof error === 'string' ? error : null,
-    created: typeof created === 'string' ? created : '',
-  };
 }
 
 function errorsOf(report: ActiveReport | undefined, model: string): TestError[] {
@@ -102,13 +92,16 @@ function adaptersOf(folder: string, report: ActiveReport | undefined): AdapterVe
   return modelFolders.flatMap(([model, below]) => {
     const parent = join(folder, below, 'adapters');
     if (!existsSync(parent)) return [];
-    const versions = readdirSync(parent).filter((name) => existsSync(join(parent, name, 'adapter_model.safetensors')));
-    return versions.sort().map((version) => {
-      const path = relative(folder, join(parent, version));
-      const reported = report?.body.adapters.find((adapter) => adapter.path === path);
-      const MAE = reported === undefined ? [] : errorsOf(report, model);
-      return { version, model, path, parameters: reported?.parameters ?? null, MAE };
-    });
+    return readdirSync(parent)
+      .sort()
+      .flatMap((version) => {
+        const kind = trainedEncoder(join(parent, version))?.kind;
+        if (kind === undefined) return [];
+        const path = relative(folder, join(parent, version));
+        const reported = report?.body.adapters.find((adapter) => adapter.path === path);
+        const MAE = reported === undefined ? [] : errorsOf(report, model);
+        return [{ version, model, kind, path, parameters: reported?.parameters ?? null, MAE }];
+      });
   });
 }
 
@@ -124,11 +117,13 @@ export function describeRun(folder: string): ListedRun {
   const isRun = runFiles.some((name) => existsSync(join(folder, name)));
   const status = !isRun ? 'no run' : problems.length > 0 ? 'broken' : (run?.status ?? 'unrecorded');
   if (run?.error) problems.unshift(run.error);
+  if (run?.status === 'running' && run.process === 'elsewhere')
+    problems.unshift('runs on another computer, or was killed there: only that one can tell');
   return {
     name: basename(folder),
     status,
     problem: problems.length > 0 ? problems.join(' ') : null,
-    created: run?.created || (report?.created ?? null),
+    created: run?.created ?? report?.created ?? null,
     preset: experiment?.preset ?? null,
     dataset: experiment?.data.dataset ?? null,
     seed: experiment?.seed ?? null,

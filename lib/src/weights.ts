@@ -84,6 +84,13 @@ export function locateWeights(name: string): WeightsPlace {
   });
 }
 
+/** Whether weights are called by a name that is public: of a configuration, the hub or a miniature, not a folder's path. */
+export function isPublicName(name: string): boolean {
+  if (findModelManifest(name) !== undefined || miniatures().includes(name)) return true;
+  const drawn = /^random:([\w.-]+)$/.exec(name)?.[1];
+  return drawn !== undefined && existsSync(projectPath('data-manifests', 'configs', `${drawn}.json`));
+}
+
 /** The files of a folder that hold the weights of its vision tower. */
 export function weightFiles(folder: string): string[] {
   return towerFiles(folder).filter((file) => existsSync(file));

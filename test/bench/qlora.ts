@@ -47,7 +47,10 @@ async function errorsOfArm({ student, teacher }: (typeof arms)[number], cohort: 
   for (const seed of seeds) {
     const folder = mkdtempSync(join(tmpdir(), '3ncore-qlora-'));
     const of = { experiment: { ...experiment, seed, precision: student }, cohort, planned, features, teacherHash };
-    const run = await runStudent({ ...of, folder, resume: false, onEvent: () => undefined }, 'distilled');
+    const run = await runStudent(
+      { ...of, prefix: undefined, folder, resume: false, onEvent: () => undefined },
+      'distilled',
+    );
     assert.deepEqual(run.result.untrained, [], `${student}, seed ${seed}: leaves without a gradient`);
     errors.push(efErrors(cohort, run));
     process.stderr.write(`student ${student}, teacher ${teacher}, seed ${seed}: ${run.seconds.toFixed(0)} s\n`);

@@ -44,10 +44,10 @@ describe('distill/checkpoint', () => {
   it('keeps the newest, the best and full models', async () => {
     const parent = join(root, 'pruned');
     const values = new Map<string, Float32Array>();
-    const best = { step: 2, task: 0.5, values };
+    const best = { step: 2, value: 0.5, values };
     const folders: string[] = [];
     for (let step = 1; step <= 6; step++) {
-      const found = { ...state, step, best: step < 2 ? { step: 1, task: 0.9, values } : best };
+      const found = { ...state, step, best: step < 2 ? { step: 1, value: 0.9, values } : best };
       folders.push(basename(await writeCheckpoint(parent, new Map(), found, 'f')));
     }
     const full = basename(newTimestampFolder(parent));
@@ -55,7 +55,7 @@ describe('distill/checkpoint', () => {
     await pruneCheckpoints(parent, 2, best);
     assert.deepEqual(readdirSync(parent), [folders[1], folders[4], folders[5], full]);
     // Another run's checkpoint of the same step is not the best of this one.
-    await pruneCheckpoints(parent, 1, { ...best, task: 0.4 });
+    await pruneCheckpoints(parent, 1, { ...best, value: 0.4 });
     assert.deepEqual(readdirSync(parent), [folders[5], full]);
     await pruneCheckpoints(parent, 1, undefined);
     assert.deepEqual(readdirSync(parent), [folders[5], full]);

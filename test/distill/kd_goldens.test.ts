@@ -75,4 +75,35 @@ describe('distillation on the KD goldens', () => {
     assert.equal(cases[0]!.passed, false);
     assert.match(cases[0]!.where, /expected mobilenetv5\/m1 in a folder above it/);
   });
+
+  it('keeps no tensor of a case whose loading or replay fails, whichever file is damaged', async () => {
+    const files = [
+      ...['adapter_init/adapter_model.safetensors', 'init_projector_head.safetensors', 'batches.safetensors'],
+      ...['step0.safetensors', 'final_trainable.safetensors'],
+    ];
+    const before = tf.memory().numTensors;
+    for (const file of files) {
+      const copy = changed(file.replaceAll('/', '-'), () => undefined);
+      const path = join(copy, file);
+      writeFileSync(path, readFileSync(path).subarray(0, -64));
+      const { passed, cases } = await verify([copy]);
+      assert.ok(!passed && cases.some(({ where }) => where.includes(file)), file);
+      assert.equal(tf.memory().numTensors, before, file);
+    }
+    // Its names are changed to ones of the same length: the header is sound, entries are missing.
+    for (const [file, entry] of [
+      ['init_projector_head.safetensors', 'head.2.weight'],
+      ['init_projector_head.safetensors', 'projector.bias'],
+      ['batches.safetensors', 'es_teacher.1'],
+      ['batches.safetensors', 'es_student.1'],
+    ] as const) {
+      const copy = changed(`missing-${entry}`, () => undefined);
+      const path = join(copy, file);
+      const renamed = readFileSync(path, 'latin1').replace(`"${entry}"`, `"${'x'.repeat(entry.length)}"`);
+      writeFileSync(path, renamed, 'latin1');
+      const { passed } = await verify([copy]);
+      assert.ok(!passed, entry);
+      assert.equal(tf.memory().numTensors, before, entry);
+    }
+  });
 });

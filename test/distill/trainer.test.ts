@@ -4,36 +4,23 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { saveAdapter } from 'gemma-3ncore/adapters/peft_files';
+import { latestCheckpoint } from 'gemma-3ncore/distill/checkpoint';
 import { labelsOf } from 'gemma-3ncore/distill/data';
-import type { TrainEvent } from 'gemma-3ncore/distill/events';
+import type { TrainEvent, ValidationRecord } from 'gemma-3ncore/distill/events';
 import { stallsIn } from 'gemma-3ncore/distill/curriculum';
 import { baselinePlan, type Stage, type TrainPlan } from 'gemma-3ncore/distill/plan';
+import { squaredErrors } from 'gemma-3ncore/distill/objective';
 import { createPredictor, predictionErrors, predictTargets } from 'gemma-3ncore/distill/predict';
-import { standardisationOf } from 'gemma-3ncore/distill/targets';
-import { trainedVariables } from 'gemma-3ncore/distill/variables';
-import { train, type TrainOptions, type TrainResult } from 'gemma-3ncore/distill/trainer';
+import { train, type TrainResult } from 'gemma-3ncore/distill/trainer';
 import { fold, Random, type Key } from 'gemma-3ncore/tree/random';
 import { useEngine } from '../support/engine.js';
 import { useFolder } from '../support/folder.js';
-import { tiny, tinyData, tinyLora, tinyPlan, tinySpec } from '../support/tiny_student.js';
+import { runTiny as run, type TinySettings, tinyStandardisation, tinyTraining } from '../support/run_tiny.js';
+import { tiny, tinyLora, tinyPlan, tinySpec } from '../support/tiny_student.js';
 
 const folder = useFolder();
-const data = tinyData(16, 9);
-const standardisation = standardisationOf(labelsOf(data, data.train));
-
-type Settings = Partial<TrainOptions> & { readonly seed?: number };
-
-/** Trains a new tiny student; gives the result and every trained value. */
-async function run({ seed = 1, ...options }: Settings): Promise<{ result: TrainResult; values: Float32Array[] }> {
-  const { student, bridges, dispose } = tiny(seed);
-  try {
-    const result = await train({ student, bridges, data, standardisation, plan: tinyPlan, ...options });
-    const variables = trainedVariables(student, options.bridges ?? bridges);
-    return { result, values: [...variables.values()].map((variable) => variable.dataSync<'float32'>().slice()) };
-  } finally {
-    dispose();
-  }
-}
+const data = tinyTraining;
+const standardisation = tinyStandardisation;
 
 describe('distill/trainer', () => {
   useEngine();
@@ -95,8 +82,47 @@ describe('distill/trainer', () => {
     assert.deepEqual(first, second);
   });
 
+  /** The data, aborting after so many micro-batches of images; every micro-batch of training and VAL asks for them. */
+  function abortingData(after: number, controller: AbortController): typeof data {
+    let calls = 0;
+    return {
+      ...data,
+      images: (indices) => {
+        if (++calls === after) controller.abort(new Error('stopped'));
+        return data.images(indices);
+      },
+    };
+  }
+
+  it('resumes after an interruption at any micro-batch, in a step or a validation, to the same bytes', async () => {
+    const split = { ...data, train: data.train.slice(2), validation: [0, 1, ...data.validation] };
+    const plan = { ...tinyPlan, validateEvery: 2, earlyStopping: 3, checkpointEvery: 0 };
+    const whole = await run({ plan, data: split });
+    let inValidation = 0;
+    for (let after = 1; ; after++) {
+      const checkpoints = { folder: join(folder, `anywhere-${after}`), resume: true };
+      const controller = new AbortController();
+      const aborting = { ...split, images: abortingData(after, controller).images };
+      const stopped = run({ plan, data: aborting, checkpoints, signal: controller.signal });
+      const reached = await stopped.catch((error: unknown) => {
+        assert.match(String(error), /stopped/);
+        return undefined;
+      });
+      const state = JSON.parse(readFileSync(join(latestCheckpoint(checkpoints.folder)!, 'trainer.json'), 'utf8')) as {
+        step: number;
+        validations: { step: number }[];
+      };
+      if (state.step > 0 && state.step % 2 === 0 && state.validations.at(-1)?.step !== state.step) inValidation += 1;
+      const resumed = await run({ plan, data: split, checkpoints, seed: 2 });
+      assert.deepEqual({ ...resumed.result, checkpoint: undefined }, whole.result);
+      assert.deepEqual(resumed.values, whole.values);
+      if (reached !== undefined) break;
+    }
+    assert.ok(inValidation >= 3, `${inValidation} interruptions fell into a validation`);
+  });
+
   /** Interrupts a run after each of the steps and compares what resuming gives with the run that was let be. */
-  async function assertResumes(name: string, stops: readonly number[], settings: Settings): Promise<TrainResult> {
+  async function assertResumes(name: string, stops: readonly number[], settings: TinySettings): Promise<TrainResult> {
     const whole = await run(settings);
     for (const stopAfter of stops) {
       const checkpoints = { folder: join(folder, `${name}-${stopAfter}`), resume: true };
@@ -192,9 +218,31 @@ describe('distill/trainer', () => {
     const predictor = createPredictor(student);
     const predicted = await predictTargets(predictor, data, data.validation, plan.batch, standardisation);
     const labels = labelsOf(data, data.validation);
-    assert.equal(predictionErrors(predicted, labels, standardisation).task, best);
+    assert.equal(predictionErrors(predicted, labels, standardisation, squaredErrors).task, best);
     predictor.dispose();
     dispose();
+  });
+
+  it('chooses, stops and stalls by the task loss as it is trained on, or by EF alone', async () => {
+    const losses = { ...tinyPlan.losses, task: 'l1', targetWeights: [1, 0, 3] } as const;
+    const plan = { ...restless, losses };
+    const figures = { task_loss: (v: ValidationRecord) => v.task, EF_mae: (v: ValidationRecord) => v.mae[2] };
+    for (const monitor of ['task_loss', 'EF_mae'] as const) {
+      const { result } = await run({ plan: { ...plan, monitor } });
+      const values = result.validations.map(figures[monitor]);
+      assert.equal(result.chosenStep, values.indexOf(Math.min(...values)) + 1);
+      const ofTask = values.slice(4);
+      const [rates, plain] = [result.history.slice(4), (await run({ plan: tinyPlan })).result.history.slice(4)];
+      rates.forEach(({ rate }, i) => {
+        const halvings = Math.round(Math.log2(((plain[i]!.rate / tinyPlan.rate.peak) * restless.rate.peak) / rate));
+        assert.equal(halvings + 0, stallsIn(ofTask.slice(0, i), 1));
+      });
+      for (const { task, mae } of result.validations) {
+        assert.ok(
+          Math.abs(task - (mae[0] / standardisation.std[0] + (3 * mae[2]) / standardisation.std[2]) / 4) < 1e-5,
+        );
+      }
+    }
   });
 
   it('refuses a checkpoint of another plan', async () => {
@@ -213,34 +261,6 @@ describe('distill/trainer', () => {
     assert.equal(result.steps, 10);
     assert.ok(result.history.every(({ feature, labelled, samples }) => feature === null && labelled === samples));
     assert.ok(result.history.at(-1)!.task! < result.history[0]!.task!);
-  });
-
-  it('names the study whose loss is not finite and keeps the last checkpoint', async () => {
-    const checkpoints = { folder: join(folder, 'nan'), resume: false };
-    let calls = 0;
-    const images = (indices: readonly number[]) => {
-      const frames = data.images(indices) as { ED: tf.Tensor4D; ES: tf.Tensor4D };
-      const at = ++calls > 8 ? indices.indexOf(6) : -1;
-      if (at < 0) return frames;
-      const broken = tf.tidy(() => {
-        const mask = tf.oneHot(tf.tensor1d([at], 'int32'), indices.length).reshape([-1, 1, 1, 1]);
-        return tf.where(tf.cast(tf.mul(mask, tf.onesLike(frames.ED)), 'bool'), NaN, frames.ED) as tf.Tensor4D;
-      });
-      frames.ED.dispose();
-      return { ...frames, ED: broken };
-    };
-    await assert.rejects(
-      run({ checkpoints, data: { ...data, images }, plan: { ...tinyPlan, checkpointEvery: 1 } }),
-      /training step \d+, studies study-6: expected a finite loss, got NaN/,
-    );
-    const kept = readdirSync(checkpoints.folder).sort();
-    // The last good one is whole: with sound frames the run goes on from it and ends as if nothing had happened.
-    const plan = { ...tinyPlan, checkpointEvery: 1 };
-    const events: TrainEvent[] = [];
-    const onEvent = (event: TrainEvent): void => void events.push(event);
-    const resumed = await run({ plan, seed: 2, checkpoints: { ...checkpoints, resume: true }, onEvent });
-    assert.equal(events[0]!.kind === 'resumed' && events[0]!.step, kept.length);
-    assert.deepEqual(resumed.values, (await run({ plan })).values);
   });
 
   it('leaves the number of tensors unchanged over 200 steps', async () => {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
+import { sha256File } from 'gemma-3ncore/files/hash';
 import { cli, told, type CliRun } from '../support/cli.js';
 import { useFolder } from '../support/folder.js';
-import { resultBytes, runRecord, tinyConfig, unfinishedIn } from '../support/run.js';
+import { describeRun } from 'gemma-3ncore/runs';
+import { filesIn, metricsOf, resultBytes, runRecord, tinyConfig, unfinishedIn } from '../support/run.js';
 
 const root = useFolder();
 const env = { NCORE_CACHE: join(root, 'cache') };
@@ -16,14 +18,6 @@ const command = (out: string): string[] => ['train', '--config', config, '--out'
 /** Whole checkpoints in a folder. */
 function checkpointsIn(folder: string): number {
   return existsSync(folder) ? readdirSync(folder).filter((name) => !name.startsWith('.')).length : 0;
-}
-
-/** Every line of a run's log that tells of a step or a validation, without its time. */
-function metricsOf(folder: string): unknown[] {
-  const lines = readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
-  return lines
-    .map((line) => ({ ...(JSON.parse(line) as { kind: string }), time: '' }))
-    .filter(({ kind }) => kind === 'step' || kind === 'validation');
 }
 
 /** Trains into `out` and sends a signal as soon as `folder` there holds two checkpoints. */
@@ -68,12 +62,27 @@ describe('3ncore train --resume', () => {
     const run = await stopped(out, join('baseline', 'checkpoints'), 'SIGKILL');
     assert.equal(run.killedBy, 'SIGKILL');
     assert.equal(runRecord(out).status, 'running');
+    assert.equal(describeRun(out).status, 'killed');
     const resumed = await cli(['train', '--out', out, '--resume'], { env });
     assert.equal(resumed.code, 0, resumed.stderr);
     assert.equal(runRecord(out).status, 'done');
     assert.deepEqual(resultBytes(out), resultBytes(whole));
     assert.deepEqual(metricsOf(out), metricsOf(whole));
     assert.deepEqual(unfinishedIn(out), []);
+  });
+
+  it('leaves a finished run as it is and says so', async () => {
+    const stateOf = (folder: string): [string, string, number][] =>
+      filesIn(folder).map((name) => {
+        const path = join(folder, name);
+        return [name, sha256File(path), statSync(path).mtimeMs];
+      });
+    const before = stateOf(whole);
+    const again = await cli([...command(whole), '--resume'], { env });
+    assert.equal(again.code, 0, again.stderr);
+    assert.match(told(again).join('\n'), /whole is finished: there is nothing to go on with$/);
+    assert.match(again.stdout, /EF/);
+    assert.deepEqual(stateOf(whole), before);
   });
 
   it('refuses to go on with another configuration or where there is none', async () => {

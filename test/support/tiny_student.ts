@@ -136,6 +136,7 @@ export const tinyPlan: TrainPlan = {
   optimizer: { betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01 },
   max_grad_norm: 1,
   validateEvery: 5,
+  monitor: 'task_loss',
   earlyStopping: null,
   checkpointEvery: 3,
 };

@@ -1,14 +1,15 @@
 import { basename } from 'node:path';
 import { BadInput } from '../host/errors.js';
 import { printable } from '../host/text.js';
-import { openAvi, type Avi } from '../files/avi.js';
+import { isAvi, openAvi, type Avi } from '../files/avi.js';
+import { withByteFile } from '../files/byte_file.js';
 import { decodeFrames } from '../files/ffmpeg.js';
 import { decodeJpeg } from '../files/jpeg.js';
 import { readFrameFile } from './frame_file.js';
 import type { GreyImage, Study } from './study.js';
 
-/** What decoded the frames: the library's own reader of Motion-JPEG AVI, ffmpeg, or its reader of NIfTI. */
-export type Decoder = 'mjpeg' | 'ffmpeg' | 'nifti';
+/** What decoded the frames: the library's own reader of Motion-JPEG AVI, of NIfTI or of DICOM, or ffmpeg. */
+export type Decoder = 'mjpeg' | 'ffmpeg' | 'nifti' | 'dicom';
 
 /** Chosen frames of one video. */
 export interface Frames {
@@ -43,7 +44,8 @@ async function withFfmpeg(
   return stored.map((frame) => images[ascending.indexOf(frame)] as GreyImage);
 }
 
-const isAvi = (video: string): boolean => video.toLowerCase().endsWith('.avi');
+/** Whether a file is AVI by its content, whatever its name. */
+const holdsAvi = (video: string): boolean => withByteFile(video, (file) => isAvi(file.read(0, 12)));
 
 /** Frames of an AVI file: JPEG images one by one through the index, any other codec with ffmpeg. */
 async function framesOfAvi(
@@ -69,7 +71,7 @@ export async function readFrames(
   options: FrameOptions = {},
 ): Promise<Frames> {
   options.signal?.throwIfAborted();
-  if (isAvi(video)) return framesOfAvi(openAvi(video), video, indices, options);
+  if (holdsAvi(video)) return framesOfAvi(openAvi(video), video, indices, options);
   return { images: await withFfmpeg(video, indices, options), decoder: 'ffmpeg' };
 }
 

@@ -17,8 +17,8 @@ const bestPrefix = 'best.';
 export interface Best {
   /** Optimizer steps they had taken. */
   readonly step: number;
-  /** Their task loss on VAL. */
-  readonly task: number;
+  /** The figure on VAL that they were chosen by. */
+  readonly value: number;
   readonly values: Values;
 }
 
@@ -57,6 +57,18 @@ function checkpointsIn(parent: string): string[] {
     .filter((folder) => existsSync(join(folder, stateFile)));
 }
 
+/** The newest timestamped folder in a folder. */
+export function newestTimestampFolder(parent: string): string | undefined {
+  const newest = timestampsIn(parent).at(-1);
+  return newest === undefined ? undefined : join(parent, newest);
+}
+
+/** Whether training came to its end: what then is the newest folder holds a full model and no state to go on from. */
+export function hasFullModel(parent: string): boolean {
+  const newest = newestTimestampFolder(parent);
+  return newest !== undefined && !existsSync(join(newest, stateFile));
+}
+
 /** Everything a checkpoint holds in numbers; the best parameters as `best.<name>`. */
 async function tensorsOf(variables: Variables, best: Best | undefined): Promise<Map<string, TensorData>> {
   const tensors = new Map<string, TensorData>();
@@ -85,7 +97,7 @@ export async function writeCheckpoint(
   const fill = async (temporary: string): Promise<void> => {
     await writeSafetensors(join(temporary, tensorsFile), await tensorsOf(variables, best));
     await writeModel?.(temporary);
-    const chosen = best === undefined ? null : { step: best.step, task: best.task };
+    const chosen = best === undefined ? null : { step: best.step, value: best.value };
     await writeJson(join(temporary, stateFile), { ...state, best: chosen, fingerprint });
   };
   await withRoom(`the checkpoint ${folder}`, () => writeFolderAtomic(folder, fill));
@@ -93,9 +105,9 @@ export async function writeCheckpoint(
 }
 
 /** Whether a checkpoint holds the parameters that are the best so far, as they stood when they were validated. */
-function isOf({ step, task }: Pick<Best, 'step' | 'task'>, folder: string): boolean {
+function isOf({ step, value }: Pick<Best, 'step' | 'value'>, folder: string): boolean {
   const own = readJsonObject(join(folder, stateFile)) as unknown as TrainState;
-  return own.step === step && own.best?.step === step && own.best.task === task;
+  return own.step === step && own.best?.step === step && own.best.value === value;
 }
 
 /**

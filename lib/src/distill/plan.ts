@@ -1,5 +1,5 @@
 import { changesFrames, type Augmentation } from '../data/augment.js';
-import type { Training } from '../schema/generated/experiment.js';
+import type { Experiment, Training } from '../schema/generated/experiment.js';
 import type { AdamWOptions } from './adamw.js';
 import { constantly, rateAt, valueAt, type RateSchedule, type Schedule } from './curriculum.js';
 import type { FeatureLoss, TargetWeights, TaskLoss } from './losses.js';
@@ -24,6 +24,9 @@ export interface Losses {
   readonly consistency: number;
 }
 
+/** The figure on VAL that is to fall: the task loss as it is trained on, or EF's mean absolute error (%). */
+export type Monitor = 'task_loss' | 'EF_mae';
+
 /** Everything that decides how a run trains, as plain data. */
 export interface TrainPlan {
   readonly seed: number;
@@ -43,8 +46,10 @@ export interface TrainPlan {
   readonly max_grad_norm: number | null;
   /** Optimizer steps between validations; 0: at the end only. */
   readonly validateEvery: number;
+  /** What chooses the best parameters, stops early, and lowers rate and weights on a plateau. */
+  readonly monitor: Monitor;
   /**
-   * Ends the run after so many validations of the last stage without a new lowest loss; null: never. The count follows
+   * Ends the run after so many validations of the last stage without a new lowest figure; null: never. The count follows
    * from the validations, which a checkpoint holds.
    */
   readonly earlyStopping: number | null;
@@ -99,7 +104,7 @@ function lossesOf({ feature_loss, task_loss, target_weights, consistency_weight 
  * and features together. The feature weight stays at its start in the first stage and follows its schedule in the second.
  * Half of a group is unlabelled where there are such studies.
  */
-export function planOf(training: Training, seed: number): TrainPlan {
+export function planOf({ training, seed, adapter }: Pick<Experiment, 'training' | 'seed' | 'adapter'>): TrainPlan {
   const { feature_weight, task_weight, feature_steps, steps, clip_norm } = training;
   const features: Stage = {
     name: 'features',
@@ -132,10 +137,11 @@ export function planOf(training: Training, seed: number): TrainPlan {
       betas: [0.9, 0.999],
       eps: 1e-8,
       weight_decay: training.weight_decay,
-      decay_vectors: training.decay_vectors,
+      decay_vectors: training.decay_vectors === 'auto' ? adapter !== null : training.decay_vectors,
     },
     max_grad_norm: clip_norm > 0 ? clip_norm : null,
     validateEvery: training.validate_every,
+    monitor: training.monitor ?? 'task_loss',
     earlyStopping: training.early_stopping,
     checkpointEvery: training.checkpoint_every,
   };

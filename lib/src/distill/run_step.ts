@@ -38,12 +38,19 @@ export function poolsOf({ studies, train }: TrainData, { balanceEF }: Pick<Train
   };
 }
 
-function refuseNonFinite(step: number, what: string, ids: readonly string[]): never {
+/** Stops a run whose numbers are broken: `moment` says when, `indices` which studies it had before it. */
+export function refuseNonFinite(
+  moment: string,
+  what: string,
+  indices: readonly number[],
+  { studies }: Pick<TrainData, 'studies'>,
+): never {
+  const ids = indices.map((index) => studies[index]?.id ?? String(index));
   throw new BadInput({
-    where: `training step ${step}, studies ${ids.join(', ')}`,
+    where: `${moment}, studies ${ids.join(', ')}`,
     expected: `a finite ${what}`,
     got: 'NaN or infinity',
-    fix: 'look at these studies, or lower the learning rate',
+    fix: 'look at these studies, or lower the learning rate; the last checkpoint is whole',
   });
 }
 
@@ -64,13 +71,7 @@ async function readLosses(
     feature: [...featureValues.slice(0, valid)],
   };
   const broken = counted.filter((_, i) => ![taskValues[i], featureValues[i] ?? 0].every(Number.isFinite));
-  if (broken.length > 0) {
-    refuseNonFinite(
-      step,
-      'loss',
-      broken.map((index) => studies[index]?.id ?? String(index)),
-    );
-  }
+  if (broken.length > 0) refuseNonFinite(`training step ${step}`, 'loss', broken, { studies });
   return losses;
 }
 
@@ -127,13 +128,7 @@ export async function runStep(context: StepContext, step: number, losses: readon
   };
   const found = await accumulateGroup(context, group, shares, step);
   const gradientNorm = await update(trainStep, plan, rate, stageStep);
-  if (!Number.isFinite(gradientNorm)) {
-    refuseNonFinite(
-      step,
-      'gradient',
-      group.map((index) => data.studies[index]?.id ?? String(index)),
-    );
-  }
+  if (!Number.isFinite(gradientNorm)) refuseNonFinite(`training step ${step}`, 'gradient', group, data);
   const [feature, task] = [mean(found.feature), mean(found.task)];
   return {
     step,

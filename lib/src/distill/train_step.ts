@@ -3,23 +3,10 @@ import { compile } from '../engine/compile.js';
 import { dropoutKey } from '../nn/dropout.js';
 import { adaptiveAvgPool2d } from '../ops/adaptive_avg_pool2d.js';
 import { clipByNorm, flatten, type AdamW, type AdamWScalars } from './adamw.js';
-import { consistencyLoss } from './consistency.js';
-import { featureLoss, taskLoss, weightedSum, type FeatureLoss, type TargetWeights, type TaskLoss } from './losses.js';
+import { featureLoss, weightedSum, type FeatureLoss } from './losses.js';
 import { batchOf, batchTensors, type MicroBatch } from './micro_batch.js';
+import { squaredErrors, supervisedLoss, type Objective } from './objective.js';
 import type { Bridge, Student } from './student.js';
-import type { Standardisation } from './targets.js';
-
-/** What is minimised. */
-export interface Objective {
-  readonly feature: FeatureLoss;
-  readonly task: TaskLoss;
-  readonly targetWeights: TargetWeights;
-  /** Adds so many times the contradiction of EF with EDV and ESV to the task loss; null: nothing. */
-  readonly consistency: { readonly weight: number; readonly standardisation: Standardisation } | null;
-}
-
-/** Mean squared errors, all targets alike. */
-export const squaredErrors: Objective = { feature: 'mse', task: 'mse', targetWeights: [1, 1, 1], consistency: null };
 
 /** Losses of each study before weighting, `[B]`: the task's and, where there are bridges, the mean over them. */
 export interface MicroBatchLosses {
@@ -43,14 +30,6 @@ function bridgesLoss(
   return tf.mul(tf.addN(losses), 1 / bridges.length);
 }
 
-/** Task loss of each study with the contradiction among its predictions, `[B]`. */
-function supervisedLoss(predicted: tf.Tensor2D, target: tf.Tensor2D, objective: Objective): tf.Tensor1D {
-  const { task, targetWeights, consistency } = objective;
-  const loss = taskLoss(predicted, target, task, targetWeights);
-  if (consistency === null) return loss;
-  return tf.add(loss, tf.mul(consistencyLoss(predicted, consistency.standardisation), consistency.weight));
-}
-
 /** The losses of a micro-batch; the caller owns them. */
 export function microBatchLosses(
   student: Student,
@@ -59,7 +38,7 @@ export function microBatchLosses(
   objective: Objective = squaredErrors,
 ): MicroBatchLosses {
   return tf.tidy(() => {
-    const output = student.forward({ ED: batch.ED, ES: batch.ES }, dropoutKey(batch.seed));
+    const output = student.forward(batch, dropoutKey(batch.seed));
     const task = supervisedLoss(output.targets, batch.targets, objective);
     const feature =
       bridges.length > 0 ? bridgesLoss(bridges, output.features, batch.teacher, objective.feature) : undefined;
@@ -131,7 +110,13 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
 
   const accumulate = compile(
     (...inputs: tf.Tensor[]): tf.Tensor[] => {
-      const { task, feature, gradient } = microBatchGradient(student, bridges, variables, batchOf(inputs), objective);
+      const { task, feature, gradient } = microBatchGradient(
+        student,
+        bridges,
+        variables,
+        batchOf(inputs, bridges.length),
+        objective,
+      );
       sum.assign(tf.add(sum, gradient));
       return feature === undefined ? [task] : [task, feature];
     },

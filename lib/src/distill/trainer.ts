@@ -14,12 +14,13 @@ import {
 import { validationsSinceBest } from './curriculum.js';
 import { labelsOf, type TrainData } from './data.js';
 import type { StepRecord, TrainEvent, ValidationRecord } from './events.js';
+import type { Objective } from './objective.js';
 import { stageAt, totalSteps, type TrainPlan } from './plan.js';
 import { createPredictor, predictionErrors, predictTargets, type Predictor } from './predict.js';
-import { poolsOf, runStep, type StepContext } from './run_step.js';
+import { poolsOf, refuseNonFinite, runStep, type StepContext } from './run_step.js';
 import type { Bridge, Student } from './student.js';
 import type { Standardisation } from './targets.js';
-import { createTrainStep, type Objective } from './train_step.js';
+import { createTrainStep } from './train_step.js';
 import { assignValues, trainedVariables, valuesOf, type Variables } from './variables.js';
 
 export interface TrainOptions {
@@ -94,16 +95,32 @@ async function withoutGradient(variables: Variables, optimizer: AdamW): Promise<
     .map(([name]) => name);
 }
 
-/** Errors on VAL as the parameters stand; undefined where nothing there is labelled. */
+function objectiveOf({ plan, standardisation }: TrainOptions): Objective {
+  const { consistency: weight, ...losses } = plan.losses;
+  return { ...losses, consistency: weight > 0 ? { weight, standardisation } : null };
+}
+
+/** The figure of a validation that the plan watches. */
+function monitored({ monitor }: TrainPlan, { task, mae }: ValidationRecord): number {
+  return monitor === 'task_loss' ? task : mae[2];
+}
+
+/**
+ * Errors on VAL as the parameters stand; undefined where nothing there is labelled.
+ * @throws BadInput naming the studies when a prediction is not finite.
+ */
 async function validate(
-  { data, plan, standardisation, signal }: TrainOptions,
+  options: TrainOptions,
   predictor: Predictor,
   step: number,
 ): Promise<ValidationRecord | undefined> {
+  const { data, plan, standardisation, signal } = options;
   const indices = data.validation.filter((index) => data.studies[index]?.targets !== null);
   if (indices.length === 0) return undefined;
   const predicted = await predictTargets(predictor, data, indices, plan.batch, standardisation, signal);
-  return { step, ...predictionErrors(predicted, labelsOf(data, indices), standardisation) };
+  const broken = indices.filter((_, i) => !predicted[i]?.every(Number.isFinite));
+  if (broken.length > 0) refuseNonFinite(`validation after step ${step}`, 'prediction', broken, data);
+  return { step, ...predictionErrors(predicted, labelsOf(data, indices), standardisation, objectiveOf(options)) };
 }
 
 function isDue(step: number, every: number, total: number): boolean {
@@ -116,8 +133,8 @@ interface Reached extends TrainState {
   readonly history: StepRecord[];
   readonly validations: ValidationRecord[];
   best: Best | undefined;
-  /** The last checkpoint. */
-  saved: { readonly step: number; readonly folder: string } | undefined;
+  /** The last checkpoint, and what it holds. */
+  saved: { readonly step: number; readonly validations: number; readonly folder: string } | undefined;
 }
 
 /** Everything a run works with. */
@@ -142,18 +159,24 @@ async function begin({ options, stored, fingerprint }: Run): Promise<Reached> {
   if (folder === undefined) return fresh;
   const { step, history, validations, best } = restoreCheckpoint(folder, stored, fingerprint);
   onEvent?.({ kind: 'resumed', step, folder });
-  return { step, history: [...history], validations: [...validations], best, saved: { step, folder } };
+  return {
+    step,
+    history: [...history],
+    validations: [...validations],
+    best,
+    saved: { step, validations: validations.length, folder },
+  };
 }
 
-/** Writes a checkpoint, unless there are to be none or this step has one. */
+/** Writes a checkpoint, unless there are to be none or the last one holds what there is. */
 async function save({ options, stored, fingerprint }: Run, reached: Reached): Promise<void> {
   const { checkpoints, onEvent } = options;
-  if (checkpoints === undefined || reached.saved?.step === reached.step) return;
-  const { step, history, validations, best } = reached;
+  const { step, history, validations, best, saved } = reached;
+  if (checkpoints === undefined || (saved?.step === step && saved.validations === validations.length)) return;
   const state: TrainState = { step, history, validations, best };
   const folder = await writeCheckpoint(checkpoints.folder, stored, state, fingerprint, checkpoints.writeModel);
   if (checkpoints.keep !== undefined) await pruneCheckpoints(checkpoints.folder, checkpoints.keep, best);
-  reached.saved = { step, folder };
+  reached.saved = { step, validations: validations.length, folder };
   onEvent?.({ kind: 'checkpoint', step, folder });
 }
 
@@ -162,16 +185,19 @@ async function validateAndKeep({ options, variables, predictor }: Run, reached: 
   const { step, best } = reached;
   const record = await validate(options, predictor, step);
   if (record === undefined) return;
+  const value = monitored(options.plan, record);
+  const isBest = best === undefined || value < best.value;
+  const values = isBest ? await valuesOf(variables) : undefined;
+  // No wait from here on: a checkpoint holds all of it or nothing.
   reached.validations.push(record);
+  if (values !== undefined) reached.best = { step, value, values };
   options.onEvent?.({ kind: 'validation', record });
-  if (best !== undefined && !(record.task < best.task)) return;
-  reached.best = { step, task: record.task, values: await valuesOf(variables) };
 }
 
-/** Losses on VAL since the stage of the next step began. */
-function stageLosses({ plan }: TrainOptions, { step, validations }: Reached): number[] {
+/** The monitored figure since the stage of the next step began. */
+function stageFigures({ plan }: TrainOptions, { step, validations }: Reached): number[] {
   const { stageStep } = stageAt(plan, step);
-  return validations.filter((record) => record.step > step - stageStep).map(({ task }) => task);
+  return validations.filter((record) => record.step > step - stageStep).map((record) => monitored(plan, record));
 }
 
 /** Whether every step has been taken, or the last stage has stalled for as long as the plan lets it. */
@@ -180,38 +206,47 @@ function isOver(options: TrainOptions, reached: Reached): boolean {
   if (reached.step === totalSteps(plan)) return true;
   const isLast = stageAt(plan, reached.step).stage === plan.stages.at(-1);
   if (plan.earlyStopping === null || !isLast) return false;
-  return validationsSinceBest(stageLosses(options, reached)) >= plan.earlyStopping;
+  return validationsSinceBest(stageFigures(options, reached)) >= plan.earlyStopping;
 }
 
-/** One optimizer step and what falls due after it. */
-async function advance(run: Run, reached: Reached): Promise<void> {
-  const { options, optimizer, context } = run;
+/** Does what falls due after the steps so far and has not been done: a validation, a checkpoint. */
+async function settle(run: Run, reached: Reached): Promise<void> {
+  const { plan } = run.options;
+  const [total, { step }] = [totalSteps(plan), reached];
+  const isNew = step > 0 && reached.validations.at(-1)?.step !== step;
+  if (isNew && isDue(step, plan.validateEvery, total)) await validateAndKeep(run, reached);
+  if (step > 0 && isDue(step, plan.checkpointEvery, total)) await save(run, reached);
+}
+
+/** One optimizer step. */
+async function advance({ options, optimizer, context }: Run, reached: Reached): Promise<void> {
   const { plan, onEvent } = options;
-  const total = totalSteps(plan);
   if (stageAt(plan, reached.step).stageStep === 0) optimizer.reset();
-  const record = await runStep(context, reached.step, stageLosses(options, reached));
+  const record = await runStep(context, reached.step, stageFigures(options, reached));
   reached.history.push(record);
   reached.step += 1;
-  onEvent?.({ kind: 'step', record, totalSteps: total });
-  if (isDue(reached.step, plan.validateEvery, total)) await validateAndKeep(run, reached);
-  if (isDue(reached.step, plan.checkpointEvery, total)) await save(run, reached);
+  onEvent?.({ kind: 'step', record, totalSteps: totalSteps(plan) });
 }
 
-function objectiveOf({ plan, standardisation }: TrainOptions): Objective {
-  const { consistency: weight, ...losses } = plan.losses;
-  return { ...losses, consistency: weight > 0 ? { weight, standardisation } : null };
+/** Steps and what falls due after them, until the run is over. */
+async function runToEnd(run: Run, reached: Reached): Promise<void> {
+  await settle(run, reached);
+  while (!isOver(run.options, reached)) {
+    await yieldToEvents(run.options.signal);
+    await advance(run, reached);
+    await settle(run, reached);
+  }
 }
 
 async function runSteps(run: Run): Promise<TrainResult> {
   const reached = await begin(run);
-  while (!isOver(run.options, reached)) {
-    try {
-      await yieldToEvents(run.options.signal);
-    } catch (interrupted) {
-      await save(run, reached);
-      throw interrupted;
-    }
-    await advance(run, reached);
+  try {
+    await runToEnd(run, reached);
+  } catch (error) {
+    // The signal is heeded at boundaries alone: what is reached then is whole.
+    const { signal } = run.options;
+    if (signal?.aborted === true && error === signal.reason) await save(run, reached);
+    throw error;
   }
   await save(run, reached);
   const { step, history, validations, best, saved } = reached;
@@ -223,8 +258,10 @@ async function runSteps(run: Run): Promise<TrainResult> {
 /**
  * Trains a student, with bridges by distillation from the teacher, without them on the task alone. Displays nothing: what
  * happens is told to `onEvent`. The same options, engine and threads give the same parameters byte for byte, also when the
- * run was interrupted and resumed. An aborted signal writes a checkpoint and throws its reason.
- * @throws BadInput when there is nothing to train on, a loss is not finite, or a checkpoint does not belong to the run.
+ * run was interrupted and resumed: a validation that was cut short is done again. An aborted signal, seen between steps and
+ * between the micro-batches of a validation, writes a checkpoint and throws its reason.
+ * @throws BadInput when there is nothing to train on, a loss, a gradient or a prediction on VAL is not finite (the last
+ * checkpoint stays as it is), or a checkpoint does not belong to the run.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   checkOptions(options);

@@ -37,6 +37,16 @@ export async function removeFolderAtomic(path: string): Promise<void> {
   }
 }
 
+/** Removes every file and folder below one whose writing or removal was cut off; nothing may be writing there. */
+export async function removeUnfinishedBelow(folder: string): Promise<void> {
+  const unfinished = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/;
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    const path = join(folder, entry.name);
+    if (unfinished.test(entry.name)) await rm(path, { recursive: true, force: true });
+    else if (entry.isDirectory()) await removeUnfinishedBelow(path);
+  }
+}
+
 /** Removes what {@link writeFolderAtomic} or {@link removeFolderAtomic} left behind in a folder when its process was killed. */
 export async function removeUnfinished(parent: string): Promise<void> {
   const names = await readdir(parent).catch(() => []);

@@ -16,7 +16,7 @@ import * as siglip from '../models/siglip_vision.js';
 import { patchGrid, siglipVisionConfig } from '../models/siglip_vision_config.js';
 import { dense } from '../tree/leaf.js';
 import { disposeParams, load, trainable, trainableVariables } from '../tree/params.js';
-import type { Layout } from '../tree/spec.js';
+import type { Layout, Params } from '../tree/spec.js';
 import { besideCase, withFile } from './case_file.js';
 import { readKdFile, type KdFile } from './kd_spec.js';
 
@@ -43,6 +43,29 @@ export interface KdCase extends Model {
   /** A micro-batch in which every study counts `weights`; the caller owns it. */
   batch(index: number, weights: { readonly task: number; readonly feature: number }): MicroBatch;
   dispose(): void;
+}
+
+/** What a case holds, whether it could be loaded to the end or not. */
+class Owned {
+  private readonly frees: (() => void)[] = [];
+
+  add(free: () => void): void {
+    this.frees.push(free);
+  }
+
+  params<P extends Params>(params: P): P {
+    this.add(() => disposeParams(params));
+    return params;
+  }
+
+  release(): void {
+    for (const free of this.frees.splice(0)) free();
+  }
+}
+
+/** Loads parameters wholly or, where one is missing, none. */
+function wholly<P extends Params>(load: () => P): P {
+  return tf.tidy(() => load() as unknown as tf.TensorContainer) as unknown as P;
 }
 
 function read(file: OpenTensorSource, name: string): tf.Tensor {
@@ -106,16 +129,17 @@ function teacherMaps(folder: string, batches: OpenTensorSource, { spec, teacher 
   }
 }
 
-function loadModel(folder: string, { spec, student }: KdFile): Model {
+function loadModel(folder: string, { spec, student }: KdFile, owned: Owned): Model {
   const base = besideCase(folder, student.base);
   const where = join(base, 'config.json');
   const backbone = mobilenetV5Config({ ...readJsonObject(where), ...student.overrides }, where);
   const backboneSpec = mobilenet.spec(backbone);
-  const frozen = loadCheckpoint(backboneSpec, base, mobilenet.mobilenetV5Anchor);
+  const frozen = owned.params(loadCheckpoint(backboneSpec, base, mobilenet.mobilenetV5Anchor));
   const { params: adapted, config: lora } = loadAdapter(join(folder, 'adapter_init'), frozen, backboneSpec);
+  owned.params(adapted);
   const { heads, projection } = withFile(join(folder, 'init_projector_head.safetensors'), (file) => ({
-    heads: trainable(headParams(file)),
-    projection: trainable(projectorParams(file)),
+    heads: owned.params(trainable(wholly(() => headParams(file)))),
+    projection: owned.params(trainable(wholly(() => projectorParams(file)))),
   }));
   const params: echo.EchoStudentParams = { backbone: adapted, ...heads };
   const config = { backbone, fusion_size: heads.fusion.bias.value.size };
@@ -145,11 +169,23 @@ function loadModel(folder: string, { spec, student }: KdFile): Model {
  * @throws BadInput naming what is missing or damaged.
  */
 export function loadKdCase(folder: string): KdCase {
+  const owned = new Owned();
+  try {
+    return openKdCase(folder, owned);
+  } catch (error) {
+    owned.release();
+    throw error;
+  }
+}
+
+function openKdCase(folder: string, owned: Owned): KdCase {
   const file = readKdFile(join(folder, 'kd.json'));
-  const model = loadModel(folder, file);
+  const model = loadModel(folder, file, owned);
   const { student, bridges } = model;
   const batches = openSafetensors(join(folder, 'batches.safetensors'));
-  const maps = teacherMaps(folder, batches, file);
+  owned.add(() => batches.close());
+  const maps = tf.tidy(() => teacherMaps(folder, batches, file));
+  owned.add(() => tf.dispose(maps));
   return {
     ...model,
     file,
@@ -161,6 +197,7 @@ export function loadKdCase(folder: string): KdCase {
       return {
         ED: frames(batches, `ed_student.${index}`),
         ES: frames(batches, `es_student.${index}`),
+        known: [],
         targets,
         taskWeights: tf.fill([B], weights.task),
         featureWeights: tf.fill([B], weights.feature),
@@ -168,11 +205,6 @@ export function loadKdCase(folder: string): KdCase {
         teacher: [tf.clone(maps[index] as tf.Tensor4D)],
       };
     },
-    dispose() {
-      batches.close();
-      disposeParams(student.params);
-      for (const { params } of bridges) disposeParams(params);
-      tf.dispose(maps);
-    },
+    dispose: () => owned.release(),
   };
 }

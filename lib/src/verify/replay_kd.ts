@@ -80,37 +80,46 @@ function againstFile(
 /** The group's gradient of step 0 by variable; the caller owns it. */
 function firstGradient(kd: KdCase): Map<string, tf.Tensor> {
   const variables = [...kd.variables.values()];
-  const total = tf.tidy(() => {
+  const named = tf.tidy(() => {
     const gradients = Array.from({ length: kd.file.spec.accum }, (_, k) => {
       const batch = batchAt(kd, 0, k);
       return microBatchGradient(kd.student, kd.bridges, variables, batch).gradient;
     });
-    return tf.addN(gradients);
+    const sizes = variables.map(({ size }) => size);
+    const parts = tf.split(tf.addN(gradients), sizes);
+    return parts.map((part, i) => tf.reshape(part, variables[i]?.shape ?? []));
   });
-  const parts = tf.tidy(() =>
-    tf.split(
-      total,
-      variables.map(({ size }) => size),
-    ),
-  );
-  const named = [...kd.variables].map(([name, { shape }], i): [string, tf.Tensor] => [
-    name,
-    tf.reshape(parts[i] as tf.Tensor, shape),
-  ]);
-  tf.dispose([total, parts]);
-  return new Map(named);
+  return new Map([...kd.variables.keys()].map((name, i) => [name, named[i] as tf.Tensor]));
 }
 
 function compareFirstStep(kd: KdCase, folder: string, name: string): Comparison {
   return withFile(join(folder, 'step0.safetensors'), (file) => {
     const gradients = firstGradient(kd);
-    const values = goldenValues(kd.params, gradients);
-    tf.dispose([...gradients.values()]);
-    const differences = againstFile(file, 'grad.', values, (tensor, found, shape) =>
-      close(tensor, found, file.read(tensor), gradientTolerance, shape),
-    );
-    return comparisonOf(`${name}/step0.safetensors`, differences, differences.length);
+    try {
+      const differences = againstFile(file, 'grad.', goldenValues(kd.params, gradients), (tensor, found, shape) =>
+        close(tensor, found, file.read(tensor), gradientTolerance, shape),
+      );
+      return comparisonOf(`${name}/step0.safetensors`, differences, differences.length);
+    } finally {
+      tf.dispose([...gradients.values()]);
+    }
   });
+}
+
+/** The losses of a micro-batch, means over its studies. */
+async function microBatchMeans(kd: KdCase, trainStep: TrainStep, step: number, k: number) {
+  const batch = batchAt(kd, step, k);
+  try {
+    const losses = await trainStep.accumulate(batch);
+    const mean = (loss: tf.Tensor | undefined): number =>
+      loss === undefined ? NaN : loss.dataSync<'float32'>().reduce((sum, value) => sum + value, 0) / loss.size;
+    const weights = weightsAt(kd, step);
+    const [feature, task] = [mean(losses.feature), mean(losses.task)];
+    tf.dispose([losses.task, losses.feature ?? []]);
+    return { feature, task, total: weights.feature * feature + weights.task * task };
+  } finally {
+    tf.dispose(Object.values(batch) as tf.TensorContainer);
+  }
 }
 
 /** Takes one optimizer step and compares its losses, its weights and its gradient's norm with the log. */
@@ -123,15 +132,7 @@ async function compareStep(
   const logged = kd.file.log[step] as KdLogEntry;
   const weights = weightsAt(kd, step);
   const found: { feature: number; task: number; total: number }[] = [];
-  for (let k = 0; k < kd.file.spec.accum; k++) {
-    const batch = batchAt(kd, step, k);
-    const losses = await trainStep.accumulate(batch);
-    const mean = (loss: tf.Tensor | undefined): number =>
-      loss === undefined ? NaN : loss.dataSync<'float32'>().reduce((sum, value) => sum + value, 0) / loss.size;
-    const [feature, task] = [mean(losses.feature), mean(losses.task)];
-    found.push({ feature, task, total: weights.feature * feature + weights.task * task });
-    tf.dispose([Object.values(batch), losses.task, losses.feature ?? []] as tf.TensorContainer);
-  }
+  for (let k = 0; k < kd.file.spec.accum; k++) found.push(await microBatchMeans(kd, trainStep, step, k));
   const { correction1, correction2 } = biasCorrections(optimizer, step + 1);
   const scalars = {
     rate: tf.scalar(kd.file.spec.lr),

@@ -91,6 +91,17 @@ export type Projector = 'linear' | 'mlp';
  */
 export type Bridges = Bridge[];
 /**
+ * LoRA with PEFT's field names; null: the student's whole encoder is trained, at full precision.
+ */
+export type Adapter = {
+  r: Rank;
+  lora_alpha: Alpha;
+  lora_dropout: LoRADropout;
+  target_modules: TargetModules;
+  use_rslora: RsLoRA;
+  use_dora?: DoRA;
+} | null;
+/**
  * Rank r of every update.
  */
 export type Rank = number;
@@ -153,7 +164,7 @@ export type Schedule = 'constant' | 'linear' | 'cosine' | 'step' | 'plateau';
 export type Start = number;
 export type End = number;
 /**
- * Of a plateau: validations in a row without a new lowest validation loss of the stage before the weight goes on.
+ * Of a plateau: validations in a row without a new lowest value of the monitored figure in the stage before the weight goes on.
  */
 export type Patience = number;
 /**
@@ -176,17 +187,21 @@ export type EF = number;
  */
 export type Consistency = number;
 /**
- * Halves the learning rate after so many validations in a row without a new lowest validation loss of the stage; null: never.
+ * The figure on VAL that chooses the best parameters, stops early, and lowers rate and weights on a plateau: the task loss as it is trained on, or EF's mean absolute error.
+ */
+export type Monitor = 'task_loss' | 'EF_mae';
+/**
+ * Halves the learning rate after so many validations in a row without a new lowest value of the monitored figure in the stage; null: never.
  */
 export type RatePlateau = number | null;
 /**
- * Ends training after so many validations of the last stage in a row without a new lowest validation loss; null: all steps are taken.
+ * Ends training after so many validations of the last stage in a row without a new lowest value of the monitored figure; null: all steps are taken.
  */
 export type EarlyStopping = number | null;
 /**
- * Whether biases and the scales of norms decay too; otherwise only matrices and kernels do.
+ * Whether biases and the scales of norms decay too; otherwise only matrices and kernels do. auto: with an adapter they do, in full training they do not.
  */
-export type DecayOfVectors = boolean;
+export type DecayOfVectors = 'auto' | true | false;
 /**
  * Draws labelled studies alike from EF up to 40, 41 to 49 and from 50 % on, instead of as often as there are such studies.
  */
@@ -203,6 +218,10 @@ export type Speckle = number;
  * Share of the brightness that an acoustic shadow takes, in every other study.
  */
 export type Shadow = number;
+/**
+ * Computes what the student's frozen blocks below its first adapted one make of every frame once, and trains from the cache; where augmentation is off and there are such blocks.
+ */
+export type CacheFrozenBlocks = boolean;
 /**
  * Steps between validations; the adapters with the lowest validation loss are kept.
  */
@@ -288,17 +307,6 @@ export interface Bridge {
   grid: PoolingGrid;
   projector: Projector;
 }
-/**
- * LoRA with PEFT's field names.
- */
-export interface Adapter {
-  r: Rank;
-  lora_alpha: Alpha;
-  lora_dropout: LoRADropout;
-  target_modules: TargetModules;
-  use_rslora: RsLoRA;
-  use_dora?: DoRA;
-}
 export interface Training {
   steps: OptimizerSteps;
   feature_steps: FeatureOnlySteps;
@@ -314,11 +322,13 @@ export interface Training {
   task_loss: TaskLoss;
   target_weights: TargetWeights;
   consistency_weight: Consistency;
+  monitor?: Monitor;
   rate_plateau: RatePlateau;
   early_stopping: EarlyStopping;
   decay_vectors: DecayOfVectors;
   balance_ef: BalanceEF;
   augmentation: Augmentation;
+  cache_prefix?: CacheFrozenBlocks;
   validate_every: ValidateEvery;
   checkpoint_every: CheckpointEvery;
   keep_checkpoints: CheckpointsKept;
