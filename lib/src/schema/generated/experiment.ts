@@ -19,7 +19,7 @@ export type Precision = 'auto' | 'fp32' | 'int8' | 'llm_int8' | 'nf4';
 /**
  * Where the studies come from; phantom echocardiograms are made on the spot.
  */
-export type DataSet = 'phantom' | 'echonet-dynamic' | 'camus';
+export type DataSet = 'phantom' | 'echonet-dynamic' | 'camus' | 'clips';
 /**
  * The data set's folder; null: the phantom is made in the cache.
  */
