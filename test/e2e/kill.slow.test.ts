@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { fold, Random, rootKey } from 'gemma-3ncore/tree/random';
@@ -34,10 +34,15 @@ function after(ms: number): () => boolean {
   return () => performance.now() - begun >= ms;
 }
 
-/** Whether a folder below the run or its cache holds an entry of such a name. */
+/** Whether an entry of such a name stands below a folder, which may change while it is read. */
 function holds(folder: string, pattern: RegExp): () => boolean {
-  return () =>
-    existsSync(folder) && readdirSync(folder, { recursive: true }).some((name) => pattern.test(String(name)));
+  return () => {
+    try {
+      return readdirSync(folder, { recursive: true }).some((name) => pattern.test(String(name)));
+    } catch {
+      return false;
+    }
+  };
 }
 
 function fullModelsIn(folder: string): number {

@@ -26,10 +26,10 @@ import { rootKey } from 'gemma-3ncore/tree/random';
 import { flattenSpec, type Params, type Spec } from 'gemma-3ncore/tree/spec';
 import { openStudentBase, openTeacher } from 'gemma-3ncore/weights';
 
-type Named = Record<string, tf.Tensor>;
+export type Named = Record<string, tf.Tensor>;
 
 /** Writes the tensors as `input.*` and `output.*`, and disposes them. */
-async function writeCase(folder: string, about: object, input: Named, output: Named): Promise<void> {
+export async function writeCase(folder: string, about: object, input: Named, output: Named): Promise<void> {
   const all = [
     ...Object.entries(input).map(([n, x]) => [`input.${n}`, x]),
     ...Object.entries(output).map(([n, x]) => [`output.${n}`, x]),
@@ -42,7 +42,7 @@ async function writeCase(folder: string, about: object, input: Named, output: Na
   tf.dispose([input, output]);
 }
 
-const images = (size: readonly [number, number], seed: number, low: number): tf.Tensor4D =>
+export const images = (size: readonly [number, number], seed: number, low: number): tf.Tensor4D =>
   tf.randomUniform([2, ...size, 3], low, 1, 'float32', seed) as tf.Tensor4D;
 
 /** Adapters that change something: B starts at zero. */
@@ -56,11 +56,11 @@ function stirred<P extends Params>(params: P, spec: Spec, config: ReturnType<typ
   return adapted;
 }
 
-const prefixed = (prefix: string, named: Named): Named =>
+export const prefixed = (prefix: string, named: Named): Named =>
   Object.fromEntries(Object.entries(named).map(([name, x]) => [`${prefix}.${name}`, x]));
 
 /** A tower as a folder in the hub's layout: the miniature's own files, or random weights that are saved. */
-async function writeTower(folder: string, weights: string, params: Params, spec: Spec): Promise<void> {
+export async function writeTower(folder: string, weights: string, params: Params, spec: Spec): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const drawn = weights.startsWith('random:');
   const source = drawn

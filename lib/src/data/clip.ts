@@ -9,7 +9,7 @@ import type { UltrasoundRegion } from '../files/ultrasound_regions.js';
 import { BadInput } from '../host/errors.js';
 import { yieldToEvents } from '../host/abort.js';
 import { printable } from '../host/text.js';
-import { readFrames, type Decoder, type FrameOptions } from './frames.js';
+import { readFrames, type Decoder, type FrameOptions } from './video_frames.js';
 import { cropToSector, findSector, squareAround, type Sector } from './sector.js';
 import { spread } from './spread.js';
 import type { GreyImage } from './study.js';
@@ -143,6 +143,21 @@ function checkFile(path: string): void {
   });
 }
 
+/** What a clip's header and index say. */
+export type ClipHeader = Pick<Source, 'decoder' | 'coding' | 'frames' | 'fps'>;
+
+/** Checks a clip by header and index, without decoding. @throws BadInput as {@link openClip}. */
+export async function inspectClip(path: string, options: FrameOptions = {}): Promise<ClipHeader> {
+  return checkedSource(path, printable(basename(path)), options);
+}
+
+async function checkedSource(path: string, name: string, options: FrameOptions): Promise<Source> {
+  checkFile(path);
+  const source = await openSource(path, name, options);
+  if (source.frames <= mostFrames) return source;
+  throw new BadInput({ where: name, expected: `at most ${mostFrames} frames`, got: String(source.frames) });
+}
+
 /**
  * Opens a cine of one's own: AVI (Motion-JPEG by its index, other codecs with ffmpeg), MP4, MOV, Matroska or WebM (ffmpeg), or
  * ultrasound DICOM, told apart by content. By default what lies outside of the ultrasound sector (burnt-in text, an ECG) is
@@ -151,12 +166,8 @@ function checkFile(path: string): void {
  */
 export async function openClip(path: string, options: ClipOptions = {}): Promise<Clip> {
   const name = printable(basename(path));
-  checkFile(path);
-  const source = await openSource(path, name, options);
+  const source = await checkedSource(path, name, options);
   const { decoder, coding, frames, fps, region } = source;
-  if (frames > mostFrames) {
-    throw new BadInput({ where: name, expected: `at most ${mostFrames} frames`, got: String(frames) });
-  }
   const all = Array.from({ length: frames }, (_, frame) => frame);
   const sample = await source.read(spread(all, sectorFrames), options);
   const [{ height, width }] = sample as readonly [GreyImage];

@@ -25,11 +25,29 @@ export interface Sector {
 const leastChange = 3;
 /** Where nothing changes (a single frame): grey levels above black. */
 const leastBrightness = 12;
+/** Pixels around what changes that are the sector's too: some at its edge happen not to change. */
+const margin = 2;
+/** Cells by which the solid part grows to the corners of the fan. */
+const growth = 6;
 /** A part of the frame below this is no sector. */
 const leastShare = 0.04;
 
-/** Pixels that change over the frames; of frames that are all alike those that are bright. Only inside `within`. */
-function activity(frames: readonly GreyImage[], within: Rectangle | null): GreyImage {
+/** Whether a pixel of a picture of some width lies in a rectangle. */
+function isIn(part: Rectangle, i: number, width: number): boolean {
+  const [x, y] = [(i % width) - part.left, Math.floor(i / width) - part.top];
+  return x >= 0 && x < part.width && y >= 0 && y < part.height;
+}
+
+/** Where there is ultrasound, and where there may be. */
+interface Activity {
+  /** Pixels that change over the frames; of frames that are all alike those that are bright. */
+  readonly active: GreyImage;
+  /** Those and all that are bright: close to the probe the picture hardly changes. */
+  readonly lit: GreyImage;
+}
+
+/** Only inside `within`. */
+function activity(frames: readonly GreyImage[], within: Rectangle | null): Activity {
   const [{ height, width }] = frames as readonly [GreyImage];
   const low = new Uint8Array(height * width).fill(255);
   const high = new Uint8Array(height * width);
@@ -40,13 +58,14 @@ function activity(frames: readonly GreyImage[], within: Rectangle | null): GreyI
     });
   }
   const changing = high.map((value, i) => (value - (low[i] as number) >= leastChange ? 1 : 0));
-  const data = changing.includes(1) ? changing : high.map((value) => (value >= leastBrightness ? 1 : 0));
-  if (within === null) return { height, width, data };
-  const inside = (i: number): boolean => {
-    const [x, y] = [(i % width) - within.left, Math.floor(i / width) - within.top];
-    return x >= 0 && x < within.width && y >= 0 && y < within.height;
-  };
-  return { height, width, data: data.map((value, i) => (inside(i) ? value : 0)) };
+  const bright = high.map((value) => (value >= leastBrightness ? 1 : 0));
+  const active = changing.includes(1) ? changing : bright;
+  const inside = (data: Uint8Array): GreyImage => ({
+    height,
+    width,
+    data: within === null ? data : data.map((value, i) => (isIn(within, i, width) ? value : 0)),
+  });
+  return { active: inside(active), lit: inside(active.map((value, i) => value | (bright[i] as number))) };
 }
 
 /** The picture in square cells of some pixels: 1 where at least a quarter of a cell's pixels are chosen. */
@@ -104,12 +123,14 @@ function largestPart({ height, width, data }: GreyImage): GreyImage {
   return { height, width, data: chosen };
 }
 
-/** The cells of the sector: what is thinner than three of them (a trace, letters) is cut off, then the largest part is kept. */
-function sectorCells(cells: GreyImage): GreyImage {
-  const solid = around(around(cells, 'every'), 'some');
-  let part = largestPart(both(solid, cells));
-  // The corners of the fan, which the opening has cut off.
-  for (let i = 0; i < 3; i++) part = both(around(part, 'some'), cells);
+/**
+ * The cells of the sector: of the active ones what is thinner than three (a trace, letters) is cut off, then the largest part
+ * is kept and grown by some cells over those that are lit: the fan's corners and its tip.
+ */
+function sectorCells(active: GreyImage, lit: GreyImage): GreyImage {
+  const solid = around(around(active, 'every'), 'some');
+  let part = largestPart(both(solid, active));
+  for (let i = 0; i < growth; i++) part = both(around(part, 'some'), lit);
   return part;
 }
 
@@ -143,16 +164,17 @@ function boxOf({ height, width, data }: GreyImage): Rectangle {
  * gives. Null where no part is large enough.
  */
 export function findSector(frames: readonly GreyImage[], within: Rectangle | null = null): Sector | null {
-  const active = activity(frames, within);
-  const { height, width, data } = active;
+  const { active, lit } = activity(frames, within);
+  const { height, width, data } = lit;
   const side = Math.max(1, Math.round(Math.min(height, width) / 120));
-  const cells = inCells(active, side);
-  const part = sectorCells(cells);
+  const part = sectorCells(inCells(active, side), inCells(lit, side));
   const inPart = (i: number): boolean =>
     part.data[Math.floor(Math.floor(i / width) / side) * part.width + Math.floor((i % width) / side)] === 1;
   const chosen = { height, width, data: data.map((value, i) => (value === 1 && inPart(i) ? 1 : 0)) };
   if (chosen.data.reduce((sum, value) => sum + value, 0) < leastShare * height * width) return null;
-  const mask = fillConvexHull(chosen);
+  let mask = fillConvexHull(chosen);
+  for (let i = 0; i < margin; i++) mask = around(mask, 'some');
+  if (within !== null) mask = { ...mask, data: mask.data.map((value, i) => (isIn(within, i, width) ? value : 0)) };
   return { mask, box: boxOf(mask) };
 }
 

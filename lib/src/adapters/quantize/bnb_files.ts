@@ -149,9 +149,17 @@ function checkState(source: OpenTensorSource, name: string, state: JsonObject, s
   }
 }
 
+/** Of a layer that has computed on a processor bitsandbytes stores them as bfloat16 in rows. */
+function readAbsmax(source: OpenTensorSource, name: string, blocks: number): Float32Array {
+  if (sizeOf(source.shapeOf(name)) !== blocks || source.dtypeOf(name) !== 'BF16') {
+    return readFloats(source, name, [blocks]);
+  }
+  return source.read(name);
+}
+
 function readScales(source: OpenTensorSource, name: string, state: JsonObject, blocks: number): BlockScales {
   if (!('nested_blocksize' in state)) {
-    return { kind: 'plain', absmax: tf.tensor1d(readFloats(source, `${name}.absmax`, [blocks])) };
+    return { kind: 'plain', absmax: tf.tensor1d(readAbsmax(source, `${name}.absmax`, blocks)) };
   }
   const offset = state['nested_offset'];
   if (typeof offset !== 'number') {

@@ -13,13 +13,13 @@ export type Preset = 'tiny' | 'phantom' | 'medsiglip-gemma3n';
  */
 export type Seed = number;
 /**
- * Of the frozen weights of teacher and student: fp32; int8 (8-bit weights); llm_int8 (8-bit weights and activations, as bitsandbytes); nf4 (4-bit weights, with LoRA: QLoRA); auto: by free memory, see Conduit's report.
+ * Of the frozen weights of teacher and student: fp32; int8 (8-bit weights); llm_int8 (8-bit weights and activations, as bitsandbytes); nf4 (4-bit weights, with LoRA: QLoRA); auto: by free memory, see Conduit's report. Weights that bitsandbytes stored in 8 or 4 bits stay as they are.
  */
 export type Precision = 'auto' | 'fp32' | 'int8' | 'llm_int8' | 'nf4';
 /**
  * Where the studies come from; phantom echocardiograms are made on the spot.
  */
-export type DataSet = 'phantom' | 'echonet-dynamic' | 'camus';
+export type DataSet = 'phantom' | 'echonet-dynamic' | 'camus' | 'clips';
 /**
  * The data set's folder; null: the phantom is made in the cache.
  */
