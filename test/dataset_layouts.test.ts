@@ -78,7 +78,7 @@ describe('file patterns, columns and splits of data-manifests/datasets', () => {
     const manifest = manifestOf('camus');
     const found = described(root, manifest);
     const read = studies.flatMap(({ video }) =>
-      typeof video === 'string' ? [] : [relative(root, video.ED.path), relative(root, video.ES.path)],
+      typeof video === 'object' && 'ED' in video ? [relative(root, video.ED.path), relative(root, video.ES.path)] : [],
     );
     assert.equal(read.length, 2 * studies.length);
     assert.deepEqual(found['images'], read.sort());
