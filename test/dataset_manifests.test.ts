@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { datasetManifest } from 'gemma-3ncore/artifacts';
 import { datasetNames } from 'gemma-3ncore/data/dataset';
+import { datasetManifest } from 'gemma-3ncore/dataset_manifests';
 import { readJsonObject } from 'gemma-3ncore/files/json';
 import { projectPath } from 'gemma-3ncore/host/places';
 
@@ -9,11 +9,9 @@ describe('data-manifests/datasets', () => {
   it('gives every data set its licence, and the terms of those that have a provider', () => {
     assert.match(datasetManifest('echonet-dynamic').licence, /^Stanford .* no redistribution/);
     assert.match(datasetManifest('camus').licence, /^CC BY-NC-SA 4\.0 .* non-commercial/);
-    assert.deepEqual(datasetManifest('phantom'), {
-      licence: 'https://www.apache.org/licenses/LICENSE-2.0',
-      terms: null,
-    });
-    for (const name of ['echonet-dynamic', 'camus']) assert.match(datasetManifest(name).terms ?? '', /^https:/);
+    const { licence, terms_url } = datasetManifest('phantom');
+    assert.deepEqual([licence, terms_url], ['https://www.apache.org/licenses/LICENSE-2.0', null]);
+    for (const name of ['echonet-dynamic', 'camus']) assert.match(datasetManifest(name).terms_url ?? '', /^https:/);
   });
 
   it('says of every data set how it is to be cited, what it is made of, and what is known of people in it', () => {

@@ -102,6 +102,11 @@ describe('experiment', () => {
       /target_modules: expected a choice of the model’s modules, got "nothing"/,
     ],
     [
+      'full training of packed weights',
+      (e) => Object.assign(e, { adapter: null, precision: 'nf4' }),
+      /precision: expected fp32, since adapter is null and packed weights cannot be trained, got nf4, .*; set precision/,
+    ],
+    [
       'target modules that are no pattern',
       (e) => (e['adapter']!['target_modules'] = set('(')),
       /target_modules: expected .*got/,

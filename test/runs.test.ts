@@ -23,12 +23,14 @@ const recordOf = (status: string, error: string | null = null): object => {
   return { status, error, seed: 0, created: '2026-01-01T00:00:00.000Z' };
 };
 
-/** An adapter's folder; what is in the file does not matter here. */
-function writeAdapter(run: string, ...path: string[]): void {
+/** A trained encoder's folder; what is in the file does not matter here. */
+function writeEncoder(file: string, run: string, ...path: string[]): void {
   const folder = join(root, run, ...path);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'adapter_model.safetensors'), '');
+  writeFileSync(join(folder, file), '');
 }
+
+const writeAdapter = (...path: [string, ...string[]]): void => writeEncoder('adapter_model.safetensors', ...path);
 
 describe('runs', () => {
   let runs: Map<string, ListedRun>;
@@ -39,7 +41,7 @@ describe('runs', () => {
     writeInto('a done', 'experiment.json', experiment);
     writeAdapter('a done', 'adapters', version);
     writeAdapter('a done', 'adapters', '20250101T000000Z');
-    writeAdapter('a done', 'baseline', 'adapters', version);
+    writeEncoder('model.safetensors', 'a done', 'baseline', 'adapters', version);
     mkdirSync(join(root, 'a done', 'adapters', '.20260101T000001Z.x.tmp'));
     const adapters = active.body.adapters.map((adapter) => ({ ...adapter, path: join('adapters', version) }));
     await writeReport(join(root, 'a done'), 'active', { ...active, body: { ...active.body, adapters } });
@@ -114,14 +116,14 @@ describe('runs', () => {
     assert.deepEqual(runs.get('d cut')!.models, []);
   });
 
-  it('lists every version of an adapter, with metrics where the report speaks of it', () => {
+  it('lists every version of an adapter or encoder, with metrics where the report speaks of it', () => {
     const { adapters, models } = runs.get('a done')!;
     assert.deepEqual(
-      adapters.map(({ model, path, parameters }) => [model, path, parameters]),
+      adapters.map(({ model, kind, path, parameters }) => [model, kind, path, parameters]),
       [
-        ['distilled', join('adapters', '20250101T000000Z'), null],
-        ['distilled', join('adapters', version), 250],
-        ['baseline', join('baseline', 'adapters', version), null],
+        ['distilled', 'lora', join('adapters', '20250101T000000Z'), null],
+        ['distilled', 'lora', join('adapters', version), 250],
+        ['baseline', 'full', join('baseline', 'adapters', version), null],
       ],
     );
     assert.deepEqual(adapters[0]!.MAE, []);
@@ -138,7 +140,7 @@ describe('runs', () => {
     assert.match(table.stdout, /^run +status +preset +data set +seed +model +EDV \(mL\) +ESV \(mL\) +EF \(%\)$/m);
     assert.match(table.stdout, /^a done +done +tiny +phantom +7 +distilled +\S/m);
     assert.match(table.stdout, /^h other +no run/m);
-    assert.match(table.stdout, new RegExp(`^a done +${version} +distilled +250 `, 'm'));
+    assert.match(table.stdout, new RegExp(`^a done +${version} +distilled +lora +250 `, 'm'));
     assert.ok(table.stdout.includes('c failed: FileList.csv: \\u{1b}[2Jexpected a column'));
     assert.ok(!table.stdout.includes('\u001b'));
     assert.ok(table.stdout.endsWith(`${phantomStamp}\n${researchOnly}\n`));

@@ -43,10 +43,10 @@ async function soak(folder: string, steps: number): Promise<Soak> {
   await features(phase);
   const samples: Sample[] = [];
   const before = tf.memory().numTensors;
-  const { experiment, cohort, planned } = phase;
+  const { experiment, cohort, planned, prefix } = phase;
   const trained = await runStudent(
     {
-      ...{ experiment, cohort, planned, features: phase.features, folder, resume: false },
+      ...{ experiment, cohort, planned, prefix, features: phase.features, folder, resume: false },
       teacherHash: weightsHash(locateWeights(experiment.teacher.weights), experiment.seed),
       onEvent(event) {
         if (event.kind !== 'step' || (event.record.step + 1) % every !== 0) return;

@@ -6,7 +6,7 @@ import * as mobilenet from 'gemma-3ncore/models/mobilenet_v5';
 import type { Experiment } from 'gemma-3ncore/schema/generated/experiment';
 import { preset } from 'gemma-3ncore/schema/presets';
 import { buildStudent } from 'gemma-3ncore/student_model';
-import { disposeParams } from 'gemma-3ncore/tree/params';
+import { disposeParams, flattenParams, trainableVariables } from 'gemma-3ncore/tree/params';
 import { openStudentBase } from 'gemma-3ncore/weights';
 import { maxAbsDifference } from './support/compare.js';
 import { useEngine } from './support/engine.js';
@@ -47,6 +47,25 @@ describe('student_model', () => {
     disposeParams(base.params);
     model.dispose();
     assert.equal(tf.memory().numTensors, before);
+  });
+
+  it('trains every weight of the encoder where there is no adapter, from the base as it is', () => {
+    const experiment = { ...preset('tiny'), adapter: null };
+    const before = tf.memory().numTensors;
+    const model = buildStudent(experiment, []);
+    const base = openStudentBase(experiment.student.weights, experiment.seed);
+    const variables = trainableVariables(model.params.backbone);
+    const leaves = flattenParams(base.params);
+    assert.deepEqual([...variables.keys()], [...leaves.keys()]);
+    for (const [path, variable] of variables) {
+      const leaf = leaves.get(path)!;
+      assert.ok(leaf.kind === 'dense');
+      assert.equal(maxAbsDifference(variable.dataSync(), leaf.value.dataSync()), 0, path);
+    }
+    disposeParams(base.params);
+    model.dispose();
+    assert.equal(tf.memory().numTensors, before);
+    assert.throws(() => buildStudent({ ...experiment, precision: 'int8' }, []), /precision: expected fp32, .*got int8/);
   });
 
   it('starts alike with and without distillation, and otherwise with another seed', () => {

@@ -79,7 +79,7 @@ describe('teacher_features', () => {
       experiment.bridges.map((config) => config.student),
     );
     const { bridges, dispose } = buildBridges(planned, 0);
-    const plan = planOf({ ...experiment.training, steps: 6, feature_steps: 4 } as Experiment['training'], 0);
+    const plan = planOf({ ...experiment, training: { ...experiment.training, steps: 6, feature_steps: 4 } });
     const trained = data.trainData(experiment, cohort, (studies) =>
       experiment.bridges.map((config) => features.matched(config, studies)),
     );

@@ -1,14 +1,22 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
+import { saveQuantized } from 'gemma-3ncore/adapters/quantize/bnb_files';
+import { bytesOf } from 'gemma-3ncore/engine/bytes';
+import { readJsonObject, writeJson } from 'gemma-3ncore/files/json';
 import { float32Data, openSafetensors, writeSafetensors } from 'gemma-3ncore/files/safetensors';
 import { BadInput } from 'gemma-3ncore/host/errors';
 import { projectPath } from 'gemma-3ncore/host/places';
+import * as siglip from 'gemma-3ncore/models/siglip_vision';
+import { experimentPrecision } from 'gemma-3ncore/precision';
+import { preset } from 'gemma-3ncore/schema/presets';
+import { tensorsOf } from 'gemma-3ncore/tree/leaf';
 import { disposeParams, flattenParams } from 'gemma-3ncore/tree/params';
 import type { Params } from 'gemma-3ncore/tree/spec';
-import { locateWeights, openStudentBase, openTeacher, weightsHash } from 'gemma-3ncore/weights';
+import * as mobilenet from 'gemma-3ncore/models/mobilenet_v5';
+import { locateWeights, openStudentBase, openTeacher, packedWeights, weightsHash } from 'gemma-3ncore/weights';
 import { useEngine } from './support/engine.js';
 import { useTemporaryFolder } from './support/folder.js';
 import { golden } from './support/goldens.js';
@@ -69,6 +77,76 @@ describe('weights', () => {
       const folder = await hubFolder(`prefix${prefix}`, prefix);
       assert.deepEqual(valuesOf(openTeacher(folder, 0)), expected);
     }
+  });
+
+  it('keeps what bitsandbytes stored in 8 or 4 bits as it is, whatever precision is asked for', async () => {
+    const before = tf.memory().numTensors;
+    const packedBytes = (params: Params): [string, string][] =>
+      [...flattenParams(params)]
+        .filter(([, { kind }]) => kind === 'int8' || kind === 'nf4')
+        .map(([path, leaf]) => [`${path} ${leaf.kind}`, Buffer.from(bytesOf(tensorsOf(leaf)[0]!)).toString('base64')]);
+    for (const stored of ['int8', 'nf4'] as const) {
+      const folder = folderFor(`stored-${stored}`);
+      const { params, config } = openTeacher(tower, 0, stored);
+      await saveQuantized(join(folder, 'model.safetensors'), params, siglip.spec(config));
+      await writeJson(join(folder, 'config.json'), {
+        ...readJsonObject(join(tower, 'config.json')),
+        quantization_config: { quant_method: 'bitsandbytes', llm_int8_threshold: 4 },
+      });
+      const packed = packedBytes(params);
+      for (const precision of ['fp32', 'llm_int8', 'nf4'] as const) {
+        const again = openTeacher(folder, 0, precision).params;
+        assert.deepEqual(packedBytes(again), packed);
+        const [leaf] = [...flattenParams(again).values()].filter(({ kind }) => kind === 'int8');
+        const threshold = precision === 'llm_int8' ? 4 : undefined;
+        if (stored === 'int8') assert.equal(leaf?.kind === 'int8' && leaf.outlierThreshold, threshold);
+        disposeParams(again);
+      }
+      const { teacher, ...rest } = preset('tiny');
+      const { reason } = await experimentPrecision({ ...rest, teacher: { ...teacher, weights: folder } });
+      assert.match(reason, new RegExp(`${packed.length} weights of the teacher are stored as ${stored} and stay so$`));
+      disposeParams(params);
+    }
+    assert.equal(tf.memory().numTensors, before);
+  });
+
+  it('dequantizes stored weights that are trained in full', async () => {
+    const folder = folderFor('stored-student');
+    const { params, config } = openStudentBase('random:mobilenetv5-tiny', 0, 'nf4');
+    await saveQuantized(join(folder, 'model.safetensors'), params, mobilenet.spec(config));
+    await writeJson(join(folder, 'config.json'), config);
+    const packed = packedWeights(folder, 'mobilenet_v5');
+    const [trained] = packed.keys();
+    const again = openStudentBase(folder, 0, 'fp32', (path) => path !== trained).params;
+    for (const [path, { kind }] of flattenParams(again)) {
+      assert.equal(kind, packed.has(path) && path !== trained ? 'nf4' : 'dense', path);
+    }
+    disposeParams([params, again]);
+  });
+
+  it('refuses weights quantized otherwise by the scheme’s name', async () => {
+    const folder = folderFor('stored-fp4');
+    const { params, config } = openTeacher(tower, 0, 'nf4');
+    const file = join(folder, 'model.safetensors');
+    await saveQuantized(file, params, siglip.spec(config));
+    disposeParams(params);
+    copyFileSync(join(tower, 'config.json'), join(folder, 'config.json'));
+    const source = openSafetensors(file);
+    const entries = [...source.names()].map((name) => {
+      const data = { dtype: source.dtypeOf(name), shape: source.shapeOf(name), data: source.bytes(name) };
+      return [name.replace(/__nf4$/, '__fp4'), data] as const;
+    });
+    source.close();
+    await writeSafetensors(file, new Map(entries));
+    const says = /entry encoder\.\S+\.weight: expected weights packed as int8 or nf4, got fp4\.$/;
+    assert.throws(() => openTeacher(folder, 0), isBadInput(says));
+    rmSync(file);
+    await writeSafetensors(file, new Map(entries.filter(([name]) => /^embeddings\./.test(name))));
+    await writeJson(join(folder, 'config.json'), {
+      ...readJsonObject(join(tower, 'config.json')),
+      quantization_config: { quant_method: 'gptq' },
+    });
+    assert.throws(() => openTeacher(folder, 0), isBadInput(/quant_method: expected "bitsandbytes", .*, got "gptq"\.$/));
   });
 
   it('identifies them by configuration and files, whatever the seed', async () => {

@@ -22,7 +22,9 @@ import { readReport } from './report/report.js';
 import { table } from './report/table.js';
 import { currentRun, runPath, type Run } from './run_folder.js';
 import type { ActiveBody } from './schema/generated/reports.js';
+import { trainedEncoder } from './student_files.js';
 import { predictionRows, runStudent, type StudentRun, type TrainedModel } from './student_run.js';
+import { prefixMaps, studentPrefix, type PrefixMaps } from './student_prefix.js';
 import { openStudies } from './studies.js';
 import { locateWeights, weightsHash } from './weights.js';
 import { teacherFeatures, type TeacherFeatures } from './teacher_features.js';
@@ -40,7 +42,10 @@ export interface Active extends Phase<'active'> {
   readonly options: ActiveOptions;
   readonly cohort: Cohort;
   readonly planned: readonly PlannedBridge[];
+  /** Whether Conduit found it worth keeping what the student's frozen blocks make of the frames. */
+  readonly keepsPrefix: boolean;
   features: TeacherFeatures | undefined;
+  prefix: PrefixMaps | undefined;
   probe: TeacherProbe | undefined;
   readonly runs: StudentRun[];
   rows: readonly PredictionRow[];
@@ -61,7 +66,7 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
   await runConduit(run, options.signal);
   const phase = startPhase('active', run);
   // What Conduit chose on this machine, and showed.
-  const { precision } = readReport(run.folder, 'conduit').body;
+  const { precision, prefix } = readReport(run.folder, 'conduit').body;
   const experiment = { ...phase.experiment, precision: precision.chosen };
   const set = await openStudies(experiment, options.signal);
   const { loaded, unreadable } = await loadFrames(set.studies, options.signal);
@@ -71,17 +76,41 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
   }
   const cohort = cohortOf(loaded, experiment.data.labelled);
   const planned = planBridges(experiment);
-  const nothingYet = { features: undefined, probe: undefined, runs: [], rows: [], assessment: undefined };
-  return { ...phase, experiment, options, cohort, planned, ...nothingYet };
+  const keepsPrefix = typeof prefix?.after === 'string';
+  const nothingYet = {
+    features: undefined,
+    prefix: undefined,
+    probe: undefined,
+    runs: [],
+    rows: [],
+    assessment: undefined,
+  };
+  return { ...phase, experiment, options, cohort, planned, keepsPrefix, ...nothingYet };
 }
 
-/** The teacher's features of every frame, from the cache or computed now: the bridges' of TRAIN, the probe's of all. */
+/** What the student's frozen blocks make of TRAIN and VAL, where that is kept. */
+async function keepPrefix({ experiment, cohort, options, keepsPrefix }: Active): Promise<PrefixMaps | undefined> {
+  const prefix = keepsPrefix ? studentPrefix(experiment) : undefined;
+  if (prefix === undefined) return undefined;
+  const { loaded, train, validation } = cohort;
+  return prefixMaps(experiment, prefix, loaded, [...train, ...validation], options.signal);
+}
+
+/**
+ * The teacher's features of every frame, from the cache or computed now: the bridges' of TRAIN, the probe's of all. Likewise
+ * what the student's frozen blocks make of TRAIN and VAL.
+ */
 export async function features(phase: Active): Promise<Section> {
   const { experiment, planned, cohort, options } = phase;
   const { validation, test } = cohort;
   phase.features = await teacherFeatures(experiment, planned, cohort, [...validation, ...test], options.signal);
   const { frames, computed } = phase.features;
   const notes = [`${frames} frames: ${computed} computed now, ${frames - computed} from the cache.`];
+  phase.prefix = await keepPrefix(phase);
+  if (phase.prefix !== undefined) {
+    const { prefix, frames: kept, computed: now } = phase.prefix;
+    notes.push(`Student up to ${prefix.after}: ${kept} frames: ${now} computed now, ${kept - now} from the cache.`);
+  }
   if (planned.length === 0) notes.push('No bridges: nothing is distilled.');
   return add(phase, { notes });
 }
@@ -126,7 +155,7 @@ function observe(model: TrainedModel, steps: number): { onEvent(event: TrainEven
 
 /** Trains a student while `metrics.jsonl` and TensorBoard's files record it, and the cell shows it. */
 async function trainLogged(phase: Active, model: TrainedModel): Promise<StudentRun> {
-  const { experiment, cohort, planned, features: cached, options } = phase;
+  const { experiment, cohort, planned, prefix, features: cached, options } = phase;
   const folder = folderOf(phase, model);
   const resume = options.resume ?? false;
   const log = await openEventLog(phase.run.folder, model, resume ? stepsDone(join(folder, 'checkpoints')) : 0);
@@ -137,7 +166,7 @@ async function trainLogged(phase: Active, model: TrainedModel): Promise<StudentR
   };
   try {
     const teacherHash = weightsHash(locateWeights(experiment.teacher.weights), experiment.seed);
-    const context = { experiment, cohort, planned, features: cached, folder, teacherHash, resume };
+    const context = { experiment, cohort, planned, prefix, features: cached, folder, teacherHash, resume };
     return await runStudent({ ...context, signal: options.signal, onEvent }, model);
   } finally {
     log.close();
@@ -244,14 +273,15 @@ async function adapterBody(phase: Active, run: StudentRun): Promise<ActiveBody['
   // Written whole before the run was interrupted, it is what this run's would be.
   const found = phase.options.resume === true ? newestTimestampFolder(parent) : undefined;
   const folder = found ?? (await writeAdapterFolder(parent, experiment, cohort, run, assessmentOf(phase), stamps));
-  const weights = join(folder, 'adapter_model.safetensors');
+  const weights = trainedEncoder(folder)?.file;
+  if (weights === undefined) throw new Error(`${folder} holds no trained encoder`);
   return {
     ...{ model: run.model, seed: experiment.seed, path: pathIn(phase, folder), bytes: statSync(weights).size },
-    ...{ sha256: sha256File(weights), parameters: run.adapterParameters },
+    ...{ sha256: sha256File(weights), parameters: run.encoderParameters },
   };
 }
 
-/** Writes the adapters with their model cards and `active.report.json`, and frees what the phase holds. */
+/** Writes the adapters, or the encoders that were trained in full, with their model cards and `active.report.json`, and frees what the phase holds. */
 export async function finish(phase: Active): Promise<Section> {
   const { experiment, runs } = phase;
   const adapters: ActiveBody['adapters'] = [];
@@ -265,11 +295,14 @@ export async function finish(phase: Active): Promise<Section> {
     kB: bytes / 1000,
     sha256: sha256.slice(0, 12),
   }));
-  const section = add(phase, { tables: [table('adapters', 'Adapters', rows)] });
+  const section = add(phase, {
+    tables: [table('adapters', experiment.adapter === null ? 'Encoders trained in full' : 'Adapters', rows)],
+  });
   const done = await finishPhase(phase, 'Active: training, analysis, adapters');
   phase.features?.close();
+  phase.prefix?.close();
   for (const run of runs) run.dispose();
-  return { ...section, notes: [...(done.notes ?? [])] };
+  return { ...done, tables: [...(section.tables ?? []), ...(done.tables ?? [])] };
 }
 
 /** The whole phase without a notebook. */

@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LoraConfig } from './adapters/lora_config.js';
 import { loraTargets } from './adapters/lora_targets.js';
 import type { Assessment } from './analysis/assessment.js';
 import { gatherArtifacts } from './artifacts.js';
+import { datasetManifest } from './dataset_manifests.js';
 import { newTimestampFolder } from './distill/checkpoint.js';
 import { writeFileAtomic } from './files/atomic.js';
 import { writeFolderAtomic } from './files/atomic_folder.js';
@@ -34,33 +36,41 @@ function notices(experiment: Experiment): string[] {
   return [...new Set(found)];
 }
 
-/** The project's NOTICE, and above it the terms that bind whoever passes this adapter on. */
+/** The project's NOTICE, and above it the terms that bind whoever passes this on. */
 function noticeFile(experiment: Experiment): string {
   const general = readFileSync(projectPath('NOTICE'), 'utf8');
   const binding = notices(experiment);
   if (binding.length === 0) return general;
   const { teacher, student } = experiment;
   const made =
-    `This adapter is a modified derivative, made from ${teacher.weights} and ${student.weights}. Whoever passes it on ` +
+    `This ${experiment.adapter === null ? 'model' : 'adapter'} is a modified derivative, made from ${teacher.weights} and ${student.weights}. Whoever passes it on ` +
     'passes on the terms and use restrictions below with it:';
   return [made, ...binding, general].join('\n\n');
 }
 
 /** The kinds of layers that carry an adapter, e.g. `pw_exp.conv`, with how many of each. */
-function targetKinds(experiment: Experiment): string[] {
+function targetKinds(experiment: Experiment, adapter: LoraConfig): string[] {
   const config = studentBaseConfig(experiment.student.weights);
   const counts = new Map<string, number>();
-  for (const { module } of loraTargets(mobilenet.spec(config), adapterConfig(experiment))) {
+  for (const { module } of loraTargets(mobilenet.spec(config), adapter)) {
     const kind = module.replace(/^.*\.\d+\.\d+\./, '').replace(/^msfa\./, '');
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   return [...counts].map(([kind, count]) => `${kind} (${count})`);
 }
 
+/** How the encoder was trained. */
+function encoderOf(experiment: Experiment, parameters: number): ModelCard['encoder'] {
+  const adapter = adapterConfig(experiment);
+  if (adapter === null) return { training: 'full', parameters };
+  const { r: rank, lora_alpha: alpha } = adapter;
+  return { training: 'lora', parameters, rank, alpha, targets: targetKinds(experiment, adapter) };
+}
+
 function cardOf(
   experiment: Experiment,
   cohort: Cohort,
-  { model, result, adapterParameters }: StudentRun,
+  { model, result, encoderParameters }: StudentRun,
   { metrics, comparisons }: Findings,
   stamps: readonly string[],
 ): ModelCard {
@@ -74,15 +84,9 @@ function cardOf(
     created: utcTimestamp(),
     base: { name: base.name, licence: base.licence },
     ...(model === 'distilled' ? { teacher: { name: teacher.name, licence: teacher.licence } } : {}),
-    adapter: {
-      rank: experiment.adapter.r,
-      alpha: experiment.adapter.lora_alpha,
-      parameters: adapterParameters,
-      targets: targetKinds(experiment),
-    },
+    encoder: encoderOf(experiment, encoderParameters),
     data: {
-      name: data.name,
-      licence: data.licence,
+      ...datasetManifest(data.name),
       trainingStudies: cohort.train.length,
       testStudies: cohort.test.length,
     },
@@ -96,7 +100,7 @@ function cardOf(
   };
 }
 
-/** Writes `<parent>/<timestamp>/`: adapter, regressor, NOTICE and model card (README.md); gives the folder. */
+/** Writes `<parent>/<timestamp>/`: adapter or whole encoder, regressor, NOTICE and model card (README.md); gives the folder. */
 export async function writeAdapterFolder(
   parent: string,
   experiment: Experiment,

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { datasetManifest } from './dataset_manifests.js';
 import { sha256File } from './files/hash.js';
 import { blobHash } from './files/hub_cache.js';
 import { readJsonObject, type JsonObject } from './files/json.js';
 import { differences } from './gather.js';
-import { projectPath } from './host/places.js';
 import type { Experiment } from './schema/generated/experiment.js';
 import type { ModelManifest } from './schema/generated/model.js';
 import type { ReservoirBody } from './schema/generated/reports.js';
-import { isAccepted } from './terms.js';
+import { isAccepted, providedDataset } from './terms.js';
 import { locateWeights, weightBytes, weightFileHash, weightFiles, weightsHash } from './weights.js';
 
 export type Artifact = ReservoirBody['artifacts'][number];
@@ -71,22 +71,16 @@ function weightsArtifact(role: string, name: string, seed: number): Artifact {
   };
 }
 
-/** A data set's manifest (Croissant), by the name in `data.dataset`. */
-export function datasetManifest(name: string): { readonly licence: string; readonly terms: string | null } {
-  const manifest = readJsonObject(projectPath('data-manifests', 'datasets', `${name}.json`));
-  return { licence: textOf(manifest, 'license') ?? 'unknown', terms: textOf(manifest, 'usageInfo') };
-}
-
 function datasetArtifact({ data }: Experiment): Artifact {
-  const { licence, terms } = datasetManifest(data.dataset);
+  const provided = providedDataset(data.dataset);
   return {
     name: data.dataset,
     kind: 'dataset',
     role: 'studies',
     status: data.root !== null && !existsSync(data.root) ? 'missing' : 'present',
-    licence,
-    terms_url: terms,
-    accepted: null,
+    licence: datasetManifest(data.dataset).licence,
+    terms_url: provided?.terms_url ?? null,
+    accepted: provided === undefined ? null : isAccepted(provided),
     bytes: null,
     sha256: null,
     ...(data.root === null ? { note: 'made on this machine from its seed' } : {}),

@@ -1,9 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { cacheCommand } from './cli/cache.js';
 import { dataCommand } from './cli/data.js';
+import { exportCommand } from './cli/export.js';
 import { gatherCommand } from './cli/gather.js';
 import { initCommand } from './cli/init.js';
 import { miniaturesCommand } from './cli/miniatures.js';
+import { predictCommand } from './cli/predict.js';
 import { runsCommand } from './cli/runs.js';
 import { startCommand } from './cli/start.js';
 import { trainCommand } from './cli/train.js';
@@ -21,9 +23,11 @@ export function program(): Command {
     .addCommand(cacheCommand())
     .addCommand(dataCommand())
     .addCommand(startCommand())
+    .addCommand(exportCommand())
     .addCommand(gatherCommand())
     .addCommand(initCommand())
     .addCommand(miniaturesCommand())
+    .addCommand(predictCommand())
     .addCommand(runsCommand())
     .addCommand(trainCommand())
     .addCommand(verifyCommand());

@@ -1,11 +1,11 @@
 import type * as tf from '@tensorflow/tfjs';
-import { datasetManifest } from './artifacts.js';
 import { bytesAt, planBridges } from './bridges.js';
 import { studiesCsv } from './data/dataset.js';
 import type { Augmentation } from './data/augment.js';
 import { extractEach } from './data/frames.js';
 import { preprocess } from './data/preprocess.js';
 import type { StudySet } from './data/study.js';
+import { datasetManifest } from './dataset_manifests.js';
 import { plannedSettings, planOf } from './distill/plan.js';
 import { compile } from './engine/compile.js';
 import { describeEngine } from './engine/describe.js';
@@ -31,16 +31,20 @@ import { bridgesTable } from './report/result_tables.js';
 import { table } from './report/table.js';
 import { experimentPrecision, openingPrecision } from './precision.js';
 import { precisionErrors } from './precision_errors.js';
+import { formatSignificant } from './report/numbers.js';
 import { runReservoir } from './reservoir.js';
 import { currentRun, runPath, type Run } from './run_folder.js';
-import type { Preprocessing } from './schema/generated/experiment.js';
+import type { Experiment, Preprocessing } from './schema/generated/experiment.js';
 import type { ConduitBody, ReportTable } from './schema/generated/reports.js';
 import { validate } from './schema/validate.js';
 import { buildStudent } from './student_model.js';
+import { choosePrefix } from './student_prefix.js';
 import { openStudies } from './studies.js';
+import { showDataTerms } from './terms.js';
 import { teacherFeatures } from './teacher_features.js';
 import { fitTeacherProbe, probeNotes, probeTable } from './teacher_probe.js';
 import { cohortOf, loadFrames, preprocessingOf, studentImages, type LoadedStudy } from './training_data.js';
+import { trainingCost } from './training_cost.js';
 import { disposeParams } from './tree/params.js';
 import { openTeacher } from './weights.js';
 
@@ -67,10 +71,11 @@ export function form({ experiment }: Conduit): void {
 
 /** Reads the data set: counts by split and what is left out, with reasons; writes `studies.csv`. */
 export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Section> {
+  await showDataTerms(phase.experiment.data.dataset);
   const set = await openStudies(phase.experiment, signal);
   phase.set = set;
   await writeFileAtomic(runPath(phase.run, 'studies.csv'), studiesCsv(set));
-  const { licence, terms } = datasetManifest(set.dataset);
+  const { licence, terms_url, citation } = datasetManifest(set.dataset);
   const phantom = set.dataset === 'phantom';
   const counts: ConduitBody['counts'] = {};
   for (const { split, usable } of set.verdicts) {
@@ -99,7 +104,16 @@ export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Sec
       ...(phantom ? [table('studies', 'Usable studies', rows)] : []),
     ],
     figures: [labelsFigure(set.studies, phase.stamps)],
-    notes: [...notes, ...(terms === null ? [] : [`${set.dataset} is used under its provider's terms: ${terms}`])],
+    notes: [
+      ...notes,
+      ...(terms_url === null
+        ? []
+        : [
+            `${set.dataset} is used under its provider's terms (${licence}): ${terms_url}. ` +
+              'By pointing to the data you say that you hold it under them.',
+            `Cite: ${citation}`,
+          ]),
+    ],
   });
 }
 
@@ -152,10 +166,10 @@ export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Sect
 
 /** The weights of the losses as they will be, were the loss on VAL never to stall. */
 function plannedCurriculum({ experiment, stamps }: Conduit): Figure {
-  const { training, seed } = experiment;
+  const { training } = experiment;
   const stalling = [training.feature_weight, training.task_weight].some(({ kind }) => kind === 'plateau');
   const note = 'A plateau is drawn at its start: it goes on only when the loss on VAL stalls.';
-  const history = plannedSettings(planOf(training, seed));
+  const history = plannedSettings(planOf(experiment));
   return curriculumFigure({ history, planned: true }, [...stamps, ...(stalling ? [note] : [])]);
 }
 
@@ -250,6 +264,26 @@ function errorTables(experiment: Conduit['experiment'], { frames: { ED } }: Load
   return errors === undefined ? [] : [errors];
 }
 
+/** A number in millions. */
+function formatMega(value: number): string {
+  return `${formatSignificant(value / 1e6)} M`;
+}
+
+/** Whether the student's frozen blocks are computed once, of all frames that training sees again and again. */
+function prefixBody(experiment: Experiment, { studies }: StudySet): NonNullable<ConduitBody['prefix']> {
+  const frames = 2 * studies.filter(({ split }) => split !== 'TEST').length;
+  const { prefix, reason } = choosePrefix(experiment, frames);
+  if (prefix === undefined) return { after: null, reason, maps: [], disk_MB: 0, share: 0 };
+  const { after, known, bytes, share } = prefix;
+  return { after, reason: null, maps: [after, ...known], disk_MB: (frames * bytes) / 1e6, share };
+}
+
+function prefixText({ after, reason, maps, disk_MB, share }: NonNullable<ConduitBody['prefix']>): string {
+  if (after === null) return `computed in every pass: ${reason ?? ''}`;
+  const saved = `${formatSignificant(100 * share)} % of a forward pass`;
+  return `computed once up to ${after}: saves ${saved}, keeps ${maps.join(', ')} in ${formatSignificant(disk_MB)} MB`;
+}
+
 /** Device, precision, and what the run will take in time, memory and disk, before anything long starts. */
 export async function estimates(phase: Conduit): Promise<Section> {
   const set = readSet(phase);
@@ -267,13 +301,16 @@ export async function estimates(phase: Conduit): Promise<Section> {
   const frames = 2 * set.studies.length;
   const featureSeconds = frames * perFrame;
   const passes = training.steps * training.accumulation_steps * (training.baseline ? 2 : 1);
-  const trainSeconds = passes * perPass * trainingFactor;
+  const prefix = prefixBody(experiment, set);
+  phase.body.prefix = prefix;
+  const trainSeconds = passes * perPass * trainingFactor * (1 - prefix.share);
   const trained = set.studies.filter(({ split }) => split === 'TRAIN').length;
+  const state = trainingCost(experiment);
   const pixels = experiment.student.preprocessing.height * experiment.student.preprocessing.width;
   const estimate = {
     seconds: featureSeconds + trainSeconds,
-    memory_MB: idle + trainingFactor * (working - idle) + (2 * set.studies.length * pixels) / 1e6,
-    disk_MB: (2 * trained * featureBytes(experiment)) / 1e6,
+    memory_MB: idle + trainingFactor * (working - idle) + (frames * pixels + state.memoryBytes) / 1e6,
+    disk_MB: (2 * trained * featureBytes(experiment) + state.diskBytes) / 1e6 + prefix.disk_MB,
   };
   phase.body.device = engine.device;
   phase.body.estimates = estimate;
@@ -282,8 +319,16 @@ export async function estimates(phase: Conduit): Promise<Section> {
     { what: 'precision', value: `${precision.chosen}: ${precision.reason}` },
     { what: 'teacher features', value: `${formatSeconds(featureSeconds)} for ${frames} frames` },
     { what: 'training', value: `${formatSeconds(trainSeconds)} for ${passes} passes` },
+    { what: 'frozen student blocks', value: prefixText(prefix) },
     { what: 'memory', value: `${Math.round(estimate.memory_MB)} MB` },
-    { what: 'disk', value: `${Math.round(estimate.disk_MB)} MB of cached features` },
+    {
+      what: 'trained state',
+      value: `${formatMega(state.parameters)} parameters, ${formatMega(state.memoryBytes)}B of the memory`,
+    },
+    {
+      what: 'disk',
+      value: `${formatMega(1e6 * estimate.disk_MB)}B, at most ${formatMega(state.diskBytes)}B of it checkpoints`,
+    },
   ];
   const notes = [
     `Measured on one frame and one micro-batch; a training pass counts as ${trainingFactor} forward passes. ` +

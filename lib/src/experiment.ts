@@ -5,6 +5,7 @@ import { readJson } from './files/json.js';
 import { BadInput } from './host/errors.js';
 import * as mobilenet from './models/mobilenet_v5.js';
 import type { Experiment } from './schema/generated/experiment.js';
+import { studentPrecision } from './precision.js';
 import { preset } from './schema/presets.js';
 import { validate } from './schema/validate.js';
 import { adapterConfig } from './student_model.js';
@@ -32,7 +33,9 @@ function within<T>(where: string, check: () => T): T {
 /** What the towers' configurations say to the fields that name their parts; no weights are read. */
 function checkTowers(experiment: Experiment): void {
   planBridges(experiment);
-  loraTargets(mobilenet.spec(studentBaseConfig(experiment.student.weights)), adapterConfig(experiment));
+  studentPrecision(experiment);
+  const adapter = adapterConfig(experiment);
+  if (adapter !== null) loraTargets(mobilenet.spec(studentBaseConfig(experiment.student.weights)), adapter);
 }
 
 /** What the schema cannot say: how fields go together; `where` names the configuration in messages. */

@@ -11,11 +11,13 @@ import type { Figure } from './report/figure.js';
 import type { Picture } from './report/figures/montage.js';
 import { reportPath, writeReport, type Phase as PhaseName, type ReportOf, type ReportParts } from './report/report.js';
 import { htmlTable } from './report/table.js';
+import { termsTable } from './report/result_tables.js';
 import { doNotShareStamp, phantomStamp, researchOnly } from './report/wording.js';
 import { currentRun, runPath, type Run } from './run_folder.js';
 import type { Experiment } from './schema/generated/experiment.js';
 import type { ReportTable } from './schema/generated/reports.js';
 import { preset } from './schema/presets.js';
+import { termsOf } from './run_terms.js';
 
 /** What one step of a phase shows and leaves to the report. */
 export interface Section {
@@ -23,6 +25,8 @@ export interface Section {
   readonly figures?: readonly (Figure | Picture)[];
   /** Sentences under the tables. */
   readonly notes?: readonly string[];
+  /** Sentences that stand wherever results of the run are shown. */
+  readonly stamps?: readonly string[];
 }
 
 /** A phase under way: its run, its configuration and what its report will hold. */
@@ -62,19 +66,23 @@ export async function saveExperiment({ run, experiment }: Phase<PhaseName>): Pro
   await writeJson(runPath(run, 'experiment.json'), experiment);
 }
 
-/** Keeps a section for the report and gives it back to be shown. */
+/** Keeps a section for the report and gives it back to be shown, under the run's stamps. */
 export function add<P extends PhaseName>(phase: Phase<P>, section: Section): Section {
   phase.sections.push(section);
-  return section;
+  return { ...section, stamps: phase.stamps };
 }
 
-/** Completes, validates and writes a phase's report; what is missing in its body is a bug and says so. */
+/**
+ * Completes, validates and writes a phase's report, with the terms that its results stand under; what is missing in its body
+ * is a bug and says so.
+ */
 export async function finishPhase<P extends PhaseName>(phase: Phase<P>, title: string): Promise<Section> {
+  const terms = add(phase, { tables: [termsTable(termsOf(phase.experiment))] });
   const tables = phase.sections.flatMap((section) => section.tables ?? []);
   const figures = phase.sections.flatMap((section) => section.figures ?? []);
   const parts = { title, stamps: phase.stamps, tables, body: phase.body } as unknown as ReportParts<P>;
   await writeReport(phase.run.folder, phase.name, parts, figures);
-  return { notes: [`Report: ${phase.name}.report.json in ${phase.run.folder}`] };
+  return { ...terms, notes: [`Report: ${phase.name}.report.json in ${phase.run.folder}`] };
 }
 
 /** A table that the phase has shown, as a danfojs DataFrame. */
@@ -87,13 +95,13 @@ export function frame(phase: Phase<PhaseName>, name: string): DataFrame {
 
 /** Shows a section in the notebook's output; nothing happens outside a kernel. */
 export async function show(section: Section | Promise<Section>): Promise<void> {
-  const { tables = [], figures = [], notes = [] } = await section;
+  const { tables = [], figures = [], notes = [], stamps = [] } = await section;
   if (kernelPort() === undefined) return;
   for (const table of tables) showHtml(htmlTable(table, 25), table.title);
   for (const figure of figures) {
     if (!('png' in figure)) displayBundle(await figureBundle(figure));
     else displayBundle({ 'image/png': Buffer.from(figure.png).toString('base64'), 'text/plain': figure.title });
   }
-  const lines = [...notes, ...(tables.length > 0 ? [researchOnly] : [])];
+  const lines = [...notes, ...(tables.length > 0 ? [researchOnly, ...stamps] : [])];
   if (lines.length > 0) showHtml(lines.map((line) => `<p>${escapeHtml(line)}</p>`).join(''), lines.join('\n'));
 }

@@ -2,12 +2,13 @@ import type { Precision } from './adapters/quantize/leaves.js';
 import { isMatrix } from './adapters/matrices.js';
 import { describeEngine, type EngineDescription } from './engine/describe.js';
 import { memory } from './engine/memory.js';
+import { BadInput } from './host/errors.js';
 import * as mobilenet from './models/mobilenet_v5.js';
 import * as siglip from './models/siglip_vision.js';
 import { nf4BlockSize, scaleBlockSize } from './ops/quantization_tables.js';
 import type { Experiment } from './schema/generated/experiment.js';
 import { flattenSpec, sizeOf, type Spec } from './tree/spec.js';
-import { studentBaseConfig, teacherConfig } from './weights.js';
+import { packedWeights, studentBaseConfig, teacherConfig, type PackedWeights } from './weights.js';
 
 /** The precision of the frozen weights, and why. */
 export interface PrecisionChoice {
@@ -15,15 +16,16 @@ export interface PrecisionChoice {
   readonly reason: string;
 }
 
-/** Bytes of a model's frozen weights in the native engine's memory. */
-export function frozenBytes(spec: Spec, precision: Precision): number {
+/** Bytes of a model's frozen weights in the native engine's memory; those that are stored packed stay as they are. */
+export function frozenBytes(spec: Spec, precision: Precision, packed: PackedWeights = new Map()): number {
   let bytes = 0;
   for (const [path, param] of flattenSpec(spec)) {
     const values = sizeOf(param.shape);
     const blocks = Math.ceil(values / nf4BlockSize);
     const groups = Math.ceil(blocks / scaleBlockSize);
-    if (precision === 'fp32' || !isMatrix(path, param)) bytes += 4 * values;
-    else if (precision === 'nf4') bytes += Math.ceil(values / 2) + groups * (scaleBlockSize + 4);
+    const kept = packed.get(path) ?? (isMatrix(path, param) ? precision : 'fp32');
+    if (kept === 'fp32') bytes += 4 * values;
+    else if (kept === 'nf4') bytes += Math.ceil(values / 2) + groups * (scaleBlockSize + 4);
     else bytes += values + 4 * (param.shape[0] ?? 1);
   }
   return bytes;
@@ -66,19 +68,64 @@ export function choosePrecision(
   return { chosen, reason: `${needed}${others}; half ${where} may be used for them` };
 }
 
-/** Chooses the precision of an experiment on this machine now. */
-export async function experimentPrecision({ precision, teacher, student }: Experiment): Promise<PrecisionChoice> {
+/** @throws BadInput when the whole encoder is to be trained and its weights would be packed. */
+function checkTrainable({ adapter }: Pick<Experiment, 'adapter'>, precision: Precision, because: string): void {
+  if (adapter !== null || precision === 'fp32') return;
+  throw new BadInput({
+    where: 'precision',
+    expected: 'fp32, since adapter is null and packed weights cannot be trained',
+    got: `${precision}, ${because}`,
+    fix: 'set precision to fp32, or train an adapter',
+  });
+}
+
+/** What stays as bitsandbytes stored it. */
+function storedNote(role: string, packed: PackedWeights): string | undefined {
+  const kinds = [...new Set(packed.values())].sort();
+  if (kinds.length === 0) return undefined;
+  return `${packed.size} weights of the ${role} are stored as ${kinds.join(' and ')} and stay so`;
+}
+
+/**
+ * Chooses the precision of an experiment on this machine now.
+ * @throws BadInput when the whole encoder is to be trained and the choice is not fp32, or its weights are stored packed.
+ */
+export async function experimentPrecision(experiment: Experiment): Promise<PrecisionChoice> {
+  const { precision, teacher, student } = experiment;
   const engine = await describeEngine();
-  const specs = [siglip.spec(teacherConfig(teacher.weights)), mobilenet.spec(studentBaseConfig(student.weights))];
+  const towers = [
+    {
+      role: 'teacher',
+      spec: siglip.spec(teacherConfig(teacher.weights)) as Spec,
+      packed: packedWeights(teacher.weights, 'siglip_vision'),
+    },
+    {
+      role: 'student',
+      spec: mobilenet.spec(studentBaseConfig(student.weights)) as Spec,
+      packed: packedWeights(student.weights, 'mobilenet_v5'),
+    },
+  ];
   const gpu = engine.device === 'gpu' ? engine.gpus[0]?.memoryMB : undefined;
-  return choosePrecision(precision ?? 'auto', {
+  const choice = choosePrecision(precision ?? 'auto', {
     engine,
     freeBytes: 1e6 * (gpu ?? memory().freeMB),
-    weightBytes: (wanted) => Math.max(...specs.map((spec) => frozenBytes(spec, wanted))),
+    weightBytes: (wanted) => Math.max(...towers.map(({ spec, packed }) => frozenBytes(spec, wanted, packed))),
   });
+  checkTrainable(experiment, choice.chosen, choice.reason);
+  const stored = towers.map(({ role, packed }) => storedNote(role, packed));
+  const [kind] = towers[1]?.packed.values() ?? [];
+  if (kind !== undefined) checkTrainable(experiment, kind, 'as its files are stored');
+  return { ...choice, reason: [choice.reason, ...stored.filter((note) => note !== undefined)].join('; ') };
 }
 
 /** The precision that weights are opened with; before Conduit has chosen for `auto` it is the full one. */
 export function openingPrecision({ precision = 'auto' }: Pick<Experiment, 'precision'>): Precision {
   return precision === 'auto' ? 'fp32' : precision;
+}
+
+/** {@link openingPrecision} of the student. @throws BadInput when its whole encoder is to be trained and it is not fp32. */
+export function studentPrecision(experiment: Pick<Experiment, 'precision' | 'adapter'>): Precision {
+  const precision = openingPrecision(experiment);
+  checkTrainable(experiment, precision, 'as the configuration asks');
+  return precision;
 }

@@ -10,12 +10,20 @@ import type { Experiment } from './schema/generated/experiment.js';
 import type { ReportTable } from './schema/generated/reports.js';
 import { disposeParams } from './tree/params.js';
 import type { Params, Spec } from './tree/spec.js';
-import { openStudentBase, openTeacher, studentBaseConfig, teacherConfig } from './weights.js';
+import {
+  openStudentBase,
+  openTeacher,
+  packedWeights,
+  studentBaseConfig,
+  teacherConfig,
+  type PackedWeights,
+} from './weights.js';
 
 /** A tower as the comparison runs it. */
 interface Tower {
   readonly name: string;
   readonly spec: Spec;
+  readonly packed: PackedWeights;
   /** Its weights at a precision and its features with them. */
   open(precision: Precision): { readonly params: Params; forward(): FeatureMap };
 }
@@ -48,6 +56,7 @@ function towersOf({ teacher, student, seed }: Experiment, images: TowerImages): 
     {
       name: 'teacher',
       spec: siglip.spec(teacherConfig(teacher.weights)),
+      packed: packedWeights(teacher.weights, 'siglip_vision'),
       open(precision) {
         const { params, config } = openTeacher(teacher.weights, seed, precision);
         return {
@@ -59,6 +68,7 @@ function towersOf({ teacher, student, seed }: Experiment, images: TowerImages): 
     {
       name: 'student',
       spec: mobilenet.spec(studentBaseConfig(student.weights)),
+      packed: packedWeights(student.weights, 'mobilenet_v5'),
       open(precision) {
         const { params, config } = openStudentBase(student.weights, seed, precision);
         return { params, forward: () => mobilenet.forward(params, images.student, config) };
@@ -75,12 +85,15 @@ export interface TowerImages {
 
 /**
  * The error of every layer's output against full precision on one frame, ‖Δ‖/‖y‖ in %, for both towers; undefined at
- * full precision. A tower whose weights do not fit into the free memory at full precision is left out.
+ * full precision. A tower whose weights do not fit into the free memory at full precision, or are stored packed, is left out.
  */
 export function precisionErrors(experiment: Experiment, images: TowerImages): ReportTable | undefined {
   const precision = openingPrecision(experiment);
   if (precision === 'fp32') return undefined;
-  const measured = towersOf(experiment, images).filter(({ spec }) => frozenBytes(spec, 'fp32') < 1e6 * memory().freeMB);
+  const measured = towersOf(experiment, images).filter(
+    ({ spec, packed }) => packed.size === 0 && frozenBytes(spec, 'fp32') < 1e6 * memory().freeMB,
+  );
+  if (measured.length === 0) return undefined;
   const rows = measured.flatMap((tower) => {
     const [actual, exact] = [outputsAt(tower, precision), outputsAt(tower, 'fp32')];
     return [...exact].map(([layer, values]) => ({

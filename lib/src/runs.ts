@@ -7,6 +7,7 @@ import { messageOf } from './host/errors.js';
 import { readReport, reportPath } from './report/report.js';
 import { readRecord, type Standing } from './run_record.js';
 import type { ActiveReport } from './schema/generated/reports.js';
+import { trainedEncoder, type EncoderTraining } from './student_files.js';
 import type { TrainedModel } from './student_run.js';
 
 /** A TEST MAE with its interval: mL for volumes, % for EF; null where not defined. */
@@ -23,11 +24,12 @@ export interface RunModel {
   readonly MAE: readonly TestError[];
 }
 
-/** An adapter of a run. */
+/** An adapter of a run, or an encoder that it trained in full. */
 export interface AdapterVersion {
   /** The time it was written, its folder's name. */
   readonly version: string;
   readonly model: TrainedModel;
+  readonly kind: EncoderTraining;
   /** Relative to the run folder. */
   readonly path: string;
   /** Null: the run's report does not speak of this one. */
@@ -90,13 +92,16 @@ function adaptersOf(folder: string, report: ActiveReport | undefined): AdapterVe
   return modelFolders.flatMap(([model, below]) => {
     const parent = join(folder, below, 'adapters');
     if (!existsSync(parent)) return [];
-    const versions = readdirSync(parent).filter((name) => existsSync(join(parent, name, 'adapter_model.safetensors')));
-    return versions.sort().map((version) => {
-      const path = relative(folder, join(parent, version));
-      const reported = report?.body.adapters.find((adapter) => adapter.path === path);
-      const MAE = reported === undefined ? [] : errorsOf(report, model);
-      return { version, model, path, parameters: reported?.parameters ?? null, MAE };
-    });
+    return readdirSync(parent)
+      .sort()
+      .flatMap((version) => {
+        const kind = trainedEncoder(join(parent, version))?.kind;
+        if (kind === undefined) return [];
+        const path = relative(folder, join(parent, version));
+        const reported = report?.body.adapters.find((adapter) => adapter.path === path);
+        const MAE = reported === undefined ? [] : errorsOf(report, model);
+        return [{ version, model, kind, path, parameters: reported?.parameters ?? null, MAE }];
+      });
   });
 }
 

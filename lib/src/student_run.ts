@@ -1,10 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
-import { countLora } from './adapters/lora.js';
-import { mergeLora } from './adapters/merge_lora.js';
-import { saveParams } from './adapters/param_files.js';
-import { saveAdapter } from './adapters/peft_files.js';
 import { saveRegressor, type RegressorInfo } from './adapters/regressor_files.js';
 import type { ModelName, PredictionRow } from './analysis/predictions.js';
 import { buildBridges, regressorBridge, type PlannedBridge } from './bridges.js';
@@ -15,16 +11,17 @@ import { createPredictor, predictTargets } from './distill/predict.js';
 import type { Targets } from './distill/targets.js';
 import { train, type TrainResult } from './distill/trainer.js';
 import { writeFolderAtomic } from './files/atomic_folder.js';
-import { writeJson } from './files/json.js';
 import { withRoom } from './files/room.js';
 import { monotonicMs } from './host/clock.js';
 import * as projector from './models/projector.js';
 import { openingPrecision } from './precision.js';
 import type { Experiment } from './schema/generated/experiment.js';
+import { writeEncoder, writeFullModel } from './student_files.js';
 import { buildStudent, type StudentModel } from './student_model.js';
+import type { PrefixMaps } from './student_prefix.js';
 import type { TeacherFeatures } from './teacher_features.js';
 import { preprocessingOf, studentImages, trainData, type Cohort, type LoadedStudy } from './training_data.js';
-import { disposeParams } from './tree/params.js';
+import { trainableVariables } from './tree/params.js';
 import type { Params, Spec } from './tree/spec.js';
 
 export type TrainedModel = Extract<ModelName, 'distilled' | 'baseline'>;
@@ -35,6 +32,8 @@ export interface TrainingContext {
   readonly cohort: Cohort;
   readonly planned: readonly PlannedBridge[];
   readonly features: TeacherFeatures | undefined;
+  /** What the student's frozen blocks make of TRAIN and VAL; undefined: training computes it in every pass. */
+  readonly prefix: PrefixMaps | undefined;
   /** sha256 of the teacher's weights. */
   readonly teacherHash: string;
   /** Takes `adapters/` and `checkpoints/`. */
@@ -44,15 +43,16 @@ export interface TrainingContext {
   readonly onEvent: (event: TrainEvent, totalSteps: number) => void;
 }
 
-/** A trained student: what training said, and how to write its adapter. */
+/** A trained student: what training said, and how to write it. */
 export interface StudentRun {
   readonly model: TrainedModel;
   readonly result: TrainResult;
   readonly seconds: number;
-  readonly adapterParameters: number;
+  /** Values of the encoder that were trained. */
+  readonly encoderParameters: number;
   /** EDV, ESV (mL) and EF (%) of the studies with these indices. */
   readonly predictions: ReadonlyMap<number, Targets>;
-  /** Adds the adapter's and the regressor's files to a folder. */
+  /** Adds the files of the encoder (an adapter, or the whole of one trained in full) and of the regressor to a folder. */
   writeModel(folder: string): Promise<void>;
   dispose(): void;
 }
@@ -63,7 +63,10 @@ interface Trainable {
   readonly planned: readonly PlannedBridge[];
 }
 
-function regressorInfo({ experiment, cohort }: TrainingContext, planned: readonly PlannedBridge[]): RegressorInfo {
+function regressorInfo(
+  { experiment, cohort }: TrainingContext,
+  { student, planned }: Pick<Trainable, 'student' | 'planned'>,
+): RegressorInfo {
   const { mean, std } = cohort.standardisation;
   const views = new Set(cohort.loaded.map(({ study }) => study.view));
   return {
@@ -73,14 +76,19 @@ function regressorInfo({ experiment, cohort }: TrainingContext, planned: readonl
     frameOrder: ['ED', 'ES'],
     view: [...views].sort().join(', '),
     fusionSize: experiment.student.fusion_size,
+    base: {
+      weights: experiment.student.weights,
+      seed: experiment.seed,
+      sha256: student.sha256,
+      precision: openingPrecision(experiment),
+    },
     preprocessing: { ...experiment.student.preprocessing },
     bridges: planned.map(regressorBridge),
   };
 }
 
-/** Writes adapter_config.json, adapter_model.safetensors, regressor.json and regressor.safetensors. */
-async function writeModel(context: TrainingContext, { student, bridges, planned }: Trainable, folder: string) {
-  await saveAdapter(folder, student.params.backbone, student.spec.backbone, student.lora);
+/** Writes regressor.json and regressor.safetensors. */
+async function writeRegressor(context: TrainingContext, { student, bridges, planned }: Trainable, folder: string) {
   const { fusion, heads } = student.params;
   const projectors: Record<string, Params> = {};
   const projectorSpecs: Record<string, Spec> = {};
@@ -89,15 +97,7 @@ async function writeModel(context: TrainingContext, { student, bridges, planned 
     projectorSpecs[name] = projector.spec(config);
   }
   const spec = { fusion: student.spec.fusion, heads: student.spec.heads, projectors: projectorSpecs };
-  await saveRegressor(folder, { fusion, heads, projectors }, spec, regressorInfo(context, planned));
-}
-
-/** Writes the student with its adapters merged, as one checkpoint that needs nothing else. */
-export async function writeFullModel(folder: string, student: StudentModel): Promise<void> {
-  const merged = mergeLora(student.params);
-  await saveParams(join(folder, 'student.safetensors'), merged, student.spec);
-  await writeJson(join(folder, 'student.json'), student.config);
-  disposeParams(merged);
+  await saveRegressor(folder, { fusion, heads, projectors }, spec, regressorInfo(context, { student, planned }));
 }
 
 function trainableOf({ experiment, planned }: TrainingContext, model: TrainedModel): Trainable {
@@ -136,22 +136,25 @@ function matchedMaps({ experiment, features }: TrainingContext, studies: readonl
 
 /** Trains one student and predicts VAL and TEST; the baseline takes as many steps without the teacher. */
 export async function runStudent(context: TrainingContext, model: TrainedModel): Promise<StudentRun> {
-  const { experiment, cohort, folder, resume, signal, onEvent } = context;
+  const { experiment, cohort, prefix, folder, resume, signal, onEvent } = context;
   const trainable = trainableOf(context, model);
   const { student, bridges } = trainable;
-  const distilling = planOf(experiment.training, experiment.seed);
+  const distilling = planOf(experiment);
   const plan = model === 'distilled' ? distilling : baselinePlan(distilling);
-  const write = (target: string): Promise<void> => writeModel(context, trainable, target);
+  const writeModel = async (target: string): Promise<void> => {
+    await writeEncoder(target, student);
+    await writeRegressor(context, trainable, target);
+  };
   const begun = monotonicMs();
   const checkpoints = join(folder, 'checkpoints');
   const result = await train({
-    student,
+    student: prefix === undefined ? student : student.after(prefix.prefix),
     bridges: bridges.bridges,
-    data: trainData(experiment, cohort, (studies) => matchedMaps(context, studies)),
+    data: trainData(experiment, cohort, (studies) => matchedMaps(context, studies), prefix?.pairs),
     standardisation: cohort.standardisation,
     plan,
     identity: identityOf(context, student),
-    checkpoints: { folder: checkpoints, resume, keep: experiment.training.keep_checkpoints, writeModel: write },
+    checkpoints: { folder: checkpoints, resume, keep: experiment.training.keep_checkpoints, writeModel },
     onEvent: (event) => onEvent(event, totalSteps(plan)),
     ...(signal === undefined ? {} : { signal }),
   });
@@ -163,7 +166,9 @@ export async function runStudent(context: TrainingContext, model: TrainedModel):
     await withRoom(`the full model ${full}`, () =>
       writeFolderAtomic(full, async (target) => {
         await writeFullModel(target, student);
-        await write(target);
+        // Of an encoder that was trained in full the full model holds everything already.
+        if (student.lora !== null) await writeEncoder(target, student);
+        await writeRegressor(context, trainable, target);
       }),
     );
   }
@@ -171,9 +176,12 @@ export async function runStudent(context: TrainingContext, model: TrainedModel):
     model,
     result,
     seconds,
-    adapterParameters: countLora(student.params.backbone).adapter,
+    encoderParameters: [...trainableVariables(student.params.backbone).values()].reduce(
+      (sum, { size }) => sum + size,
+      0,
+    ),
     predictions: await predictAll(context, student),
-    writeModel: write,
+    writeModel,
     dispose: () => {
       student.dispose();
       bridges.dispose();

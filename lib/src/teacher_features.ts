@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import type * as tf from '@tensorflow/tfjs';
 import type { PlannedBridge } from './bridges.js';
-import { cacheFeatures, type Features, type PooledMap } from './data/feature_cache.js';
+import { cacheFeatures, frameHash, type Features } from './data/feature_cache.js';
 import { preprocess } from './data/preprocess.js';
 import type { GreyImage } from './data/study.js';
 import { compile } from './engine/compile.js';
@@ -13,6 +12,12 @@ import type { Bridge, Experiment } from './schema/generated/experiment.js';
 import { preprocessingOf, type Cohort, type LoadedStudy } from './training_data.js';
 import { disposeParams } from './tree/params.js';
 import { openTeacher } from './weights.js';
+
+/** A map of the teacher pooled to grid × grid. */
+export interface PooledMap {
+  readonly layer: string;
+  readonly grid: number;
+}
 
 /** What the probe reads: the mean of the teacher's last tokens over the frame. */
 export const probeMap: PooledMap = { layer: 'last_hidden_state', grid: 1 };
@@ -27,10 +32,6 @@ export interface TeacherFeatures {
   /** Of each study the probe's map of ED and then of ES, `[2·Ct]`. */
   pooled(studies: readonly number[]): Float32Array[];
   close(): void;
-}
-
-function hashOf({ height, width, data }: GreyImage): string {
-  return createHash('sha256').update(`${height}x${width}`).update(data).digest('hex');
 }
 
 const sameMap = (a: PooledMap, b: PooledMap): boolean => a.layer === b.layer && a.grid === b.grid;
@@ -71,11 +72,12 @@ function openFrozen(experiment: Experiment) {
     try {
       return await cacheFeatures({
         ...{
+          title: 'Teacher features',
           weights: precision === 'fp32' ? sha256 : `${sha256} ${precision}`,
           preprocessing,
           maps,
           dtype,
-          frames: images.map(hashOf),
+          frames: images.map(frameHash),
           batch,
         },
         images: (indices) =>
@@ -83,7 +85,7 @@ function openFrozen(experiment: Experiment) {
             indices.map((i) => images[i] as GreyImage),
             preprocessing,
           ),
-        teacher: (input) => forward(input),
+        forward: (input) => forward(input),
         ...(signal === undefined ? {} : { signal }),
       });
     } finally {

@@ -93,10 +93,15 @@ export function studentImages(
   };
 }
 
-/** What training takes, from a cohort and what the bridges match. */
-export function trainData(experiment: Experiment, cohort: Cohort, teacher: TrainData['teacher']): TrainData {
+/** What training takes, from a cohort and what the bridges match; the student's inputs are frames or what stands for them. */
+export function trainData(
+  experiment: Experiment,
+  cohort: Cohort,
+  teacher: TrainData['teacher'],
+  inputs?: TrainData['images'],
+): TrainData {
   const { studies, train, validation, loaded } = cohort;
   const { student, training } = experiment;
-  const images = studentImages(loaded, preprocessingOf(student.preprocessing), training.augmentation);
+  const images = inputs ?? studentImages(loaded, preprocessingOf(student.preprocessing), training.augmentation);
   return { studies, train, validation, images, teacher };
 }

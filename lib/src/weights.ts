@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { leafMaker, type Precision } from './adapters/quantize/leaves.js';
+import { bnbEntriesIn, bnbTypes } from './adapters/quantize/bnb_files.js';
+import { leafMaker, llmInt8Threshold, type Precision } from './adapters/quantize/leaves.js';
 import { sha256File } from './files/hash.js';
-import type { JsonObject } from './files/json.js';
+import { isJsonObject, readJsonObject, type JsonObject } from './files/json.js';
+import { openSafetensors } from './files/safetensors.js';
 import { BadInput } from './host/errors.js';
 import { projectPath } from './host/places.js';
-import { loadCheckpoint } from './models/checkpoint.js';
+import { printable } from './host/text.js';
+import { loadCheckpoint, prefixOf } from './models/checkpoint.js';
 import * as mobilenet from './models/mobilenet_v5.js';
 import { mobilenetV5Config, type MobileNetV5Config } from './models/mobilenet_v5_config.js';
 import * as siglip from './models/siglip_vision.js';
@@ -14,7 +17,7 @@ import { siglipVisionConfig, type SiglipVisionConfig } from './models/siglip_vis
 import { findModelManifest, modelManifests } from './model_manifests.js';
 import type { ModelManifest } from './schema/generated/model.js';
 import { gatheredFolder, towerConfig, towerFamilies, towerFiles } from './towers.js';
-import { initialise, type LeafMaker } from './tree/params.js';
+import { initialise } from './tree/params.js';
 import { rootKey } from './tree/random.js';
 import type { ParamsOf, Spec } from './tree/spec.js';
 
@@ -81,6 +84,13 @@ export function locateWeights(name: string): WeightsPlace {
   });
 }
 
+/** Whether weights are called by a name that is public: of a configuration, the hub or a miniature, not a folder's path. */
+export function isPublicName(name: string): boolean {
+  if (findModelManifest(name) !== undefined || miniatures().includes(name)) return true;
+  const drawn = /^random:([\w.-]+)$/.exec(name)?.[1];
+  return drawn !== undefined && existsSync(projectPath('data-manifests', 'configs', `${drawn}.json`));
+}
+
 /** The files of a folder that hold the weights of its vision tower. */
 export function weightFiles(folder: string): string[] {
   return towerFiles(folder).filter((file) => existsSync(file));
@@ -139,19 +149,63 @@ export function studentBaseConfig(name: string): MobileNetV5Config {
   return mobilenetV5Config(json, where);
 }
 
+/** How bitsandbytes stored weights, by their path in the spec; empty for plain ones. */
+export type PackedWeights = ReadonlyMap<string, 'int8' | 'nf4'>;
+
+/** The weights of a tower that its files hold packed; nothing where they are not gathered yet. */
+export function packedWeights(name: string, family: ModelManifest['family']): PackedWeights {
+  const manifest = findModelManifest(name);
+  if (manifest !== undefined && gatheredFolder(manifest) === undefined) return new Map();
+  const place = locateWeights(name);
+  if (place.kind === 'random') return new Map();
+  const source = openSafetensors(place.folder);
+  try {
+    const prefix = prefixOf(source, towerFamilies[family].anchor);
+    const ofTower = [...bnbTypes(source)].filter(([entry]) => entry.startsWith(prefix));
+    return new Map(ofTower.map(([entry, type]) => [entry.slice(prefix.length), type as 'int8' | 'nf4']));
+  } finally {
+    source.close();
+  }
+}
+
+/** What transformers wrote of how it quantized a checkpoint. */
+function quantizationConfig({ config }: WeightsPlace): JsonObject {
+  const { quantization_config: found } = readJsonObject(config);
+  return isJsonObject(found) ? found : {};
+}
+
+interface Opening {
+  readonly seed: number;
+  readonly precision: Precision;
+  readonly choose?: ((path: string) => boolean) | undefined;
+}
+
 function openParams<S extends Spec>(
   spec: S,
   place: WeightsPlace,
   anchor: string,
-  seed: number,
-  leafOf: LeafMaker,
+  { seed, precision, choose }: Opening,
 ): ParamsOf<S> {
+  const leafOf = leafMaker(precision, choose);
   if (place.kind === 'random') return initialise(spec, rootKey(seed), leafOf);
-  return loadCheckpoint(spec, place.folder, anchor, leafOf);
+  const { quant_method: method, llm_int8_threshold: threshold } = quantizationConfig(place);
+  const stored = typeof threshold === 'number' ? threshold : llmInt8Threshold;
+  const outlierThreshold = precision === 'llm_int8' ? stored : undefined;
+  try {
+    return loadCheckpoint(spec, place.folder, anchor, leafOf, (source) =>
+      bnbEntriesIn(source, { outlierThreshold, choose }),
+    );
+  } catch (cause) {
+    if (method === undefined || method === 'bitsandbytes' || !(cause instanceof BadInput)) throw cause;
+    const where = `${place.config}, field quantization_config.quant_method`;
+    const got = printable(JSON.stringify(method));
+    throw new BadInput({ where, expected: '"bitsandbytes", or a tower that is not quantized', got }, { cause });
+  }
 }
 
 /**
  * The teacher's configuration and weights, one entry after the other quantized to a precision; `seed` fills random ones.
+ * Weights that bitsandbytes stored in 8 or 4 bits stay as they are; with `llm_int8` 8-bit ones are multiplied as it does.
  * The caller owns the tensors.
  */
 export function openTeacher(
@@ -161,7 +215,7 @@ export function openTeacher(
 ): Tower<SiglipVisionConfig, siglip.SiglipVisionParams> {
   const place = locateWeights(name);
   const config = teacherConfig(name);
-  const params = openParams(siglip.spec(config), place, siglip.siglipAnchor, seed, leafMaker(precision));
+  const params = openParams(siglip.spec(config), place, siglip.siglipAnchor, { seed, precision });
   return { name, config, params, sha256: weightsHash(place, seed) };
 }
 
@@ -177,12 +231,7 @@ export function openStudentBase(
 ): Tower<MobileNetV5Config, mobilenet.MobileNetV5Params> {
   const place = locateWeights(name);
   const config = studentBaseConfig(name);
-  const params = openParams(
-    mobilenet.spec(config),
-    place,
-    mobilenet.mobilenetV5Anchor,
-    seed,
-    leafMaker(precision, choose),
-  );
+  const opening = { seed, precision, choose };
+  const params = openParams(mobilenet.spec(config), place, mobilenet.mobilenetV5Anchor, opening);
   return { name, config, params, sha256: weightsHash(place, seed) };
 }

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { wrapLora } from 'gemma-3ncore/adapters/lora';
 import { loraConfig, type LoraConfig } from 'gemma-3ncore/adapters/lora_config';
-import { loadAdapter, saveAdapter } from 'gemma-3ncore/adapters/peft_files';
+import { loadAdapter, saveAdapter, type AdapterBase } from 'gemma-3ncore/adapters/peft_files';
 import {
   loadRegressor,
   readRegressorInfo,
@@ -14,6 +14,7 @@ import {
 } from 'gemma-3ncore/adapters/regressor_files';
 import { readJsonObject, writeJson } from 'gemma-3ncore/files/json';
 import { float32Data, openSafetensors, writeSafetensors, type TensorData } from 'gemma-3ncore/files/safetensors';
+import { BadInput } from 'gemma-3ncore/host/errors';
 import { constant, kaimingUniform } from 'gemma-3ncore/tree/init';
 import { disposeParams, flattenParams, initialise, trainableVariables } from 'gemma-3ncore/tree/params';
 import { rootKey } from 'gemma-3ncore/tree/random';
@@ -40,6 +41,7 @@ const info: RegressorInfo = {
   std: [30, 20, 1 / 3],
   frameOrder: ['ED', 'ES'],
   fusionSize: 4,
+  base: { weights: 'a-base', seed: 3, sha256: 'ab', precision: 'fp32' },
   view: '4CH',
   preprocessing: { height: 112, width: 112 },
   bridges: [
@@ -52,6 +54,18 @@ const info: RegressorInfo = {
     },
   ],
 };
+
+/** Bad input in one sentence, before anything was allocated. */
+function assertRefused(work: () => void, message: RegExp): void {
+  const before = tf.memory().numTensors;
+  assert.throws(work, (error) => {
+    assert.ok(error instanceof BadInput, String(error));
+    assert.match(error.message, message);
+    assert.doesNotMatch(error.message, /\n/);
+    return true;
+  });
+  assert.equal(tf.memory().numTensors, before);
+}
 
 describe('adapters/peft_files', () => {
   useEngine();
@@ -79,12 +93,12 @@ describe('adapters/peft_files', () => {
     await writeSafetensors(path, entries);
   }
 
-  function load(folder: string): void {
-    const base = initialise(spec, rootKey(1));
+  function load(folder: string, base?: AdapterBase): void {
+    const params = initialise(spec, rootKey(1));
     try {
-      disposeParams(loadAdapter(folder, base, spec).params);
+      disposeParams(loadAdapter(folder, params, spec, base).params);
     } finally {
-      disposeParams(base);
+      disposeParams(params);
     }
   }
 
@@ -137,16 +151,89 @@ describe('adapters/peft_files', () => {
     assert.throws(() => load(folder), /expected an entry base_model\.model\.lin\.lora_magnitude_vector, got none/);
   });
 
-  it('refuses a missing, an extra and a misshapen entry by name', async () => {
-    const missing = await saved('missing');
-    await change(missing, (entries) => entries.delete(B));
-    assert.throws(() => load(missing), /expected an entry base_model\.model\.pw\.lora_B\.weight, got none/);
-    const extra = await saved('extra');
-    await change(extra, (entries) => entries.set('base_model.model.other.lora_A.weight', entries.get(B)!));
-    assert.throws(() => load(extra), /entry base_model\.model\.other\.lora_A\.weight: expected only what/);
-    const misshapen = await saved('misshapen');
-    await change(misshapen, (entries) => entries.set(B, float32Data(new Float32Array(8), [4, 2, 1, 1])));
-    assert.throws(() => load(misshapen), /pw\.lora_B\.weight: expected shape \[5, 2, 1, 1\], got \[4, 2, 1, 1\]/);
+  it('refuses a missing, an extra, a misshapen entry and one of another type by name', async () => {
+    const wrong: [string, (entries: Map<string, TensorData>) => void, RegExp][] = [
+      ['missing', (entries) => entries.delete(B), /expected an entry base_model\.model\.pw\.lora_B\.weight, got none/],
+      [
+        'extra',
+        (entries) => entries.set('base_model.model.other.lora_A.weight', entries.get(B)!),
+        /entry base_model\.model\.other\.lora_A\.weight: expected only what/,
+      ],
+      [
+        'misshapen',
+        (entries) => entries.set(B, float32Data(new Float32Array(8), [4, 2, 1, 1])),
+        /pw\.lora_B\.weight: expected shape \[5, 2, 1, 1\], got \[4, 2, 1, 1\]/,
+      ],
+      [
+        'of another type',
+        (entries) => entries.set(B, { dtype: 'I32', shape: [5, 2, 1, 1], data: new Uint8Array(40) }),
+        /entry base_model\.model\.pw\.lora_B\.weight: expected one of F64, F32, F16, BF16, got I32/,
+      ],
+      [
+        'a copy of a bias without bias: all',
+        (entries) => entries.set('base_model.model.fc.original_module.bias', entries.get(B)!),
+        /entry base_model\.model\.fc\.original_module\.bias: expected only what/,
+      ],
+    ];
+    for (const [name, edit, message] of wrong) {
+      const folder = await saved(name);
+      await change(folder, edit);
+      assertRefused(() => load(folder), message);
+    }
+  });
+
+  it('refuses a configuration that disagrees with the file, or with the model, by field or entry', async () => {
+    const folder = await saved('disagrees');
+    const path = join(folder, 'adapter_config.json');
+    const good = readJsonObject(path);
+    const wrong: [object, RegExp][] = [
+      [
+        { r: 3 },
+        /entry base_model\.model\.conv\.lora_A\.weight: expected shape \[3, 3, 3, 3\], got \[2, 3, 3, 3\]; .* r and/,
+      ],
+      [{ rank_pattern: { pw: 1 } }, /entry base_model\.model\.pw\.lora_A\.weight: expected shape \[1, 6, 1, 1\]/],
+      [{ target_modules: ['conv', 'pw'] }, /entry base_model\.model\.lin\.lora_A\.weight: expected only what/],
+      [{ target_modules: ['conv', 'pw', 'lin', 'fc'] }, /expected an entry base_model\.model\.fc\.lora_A\.weight/],
+      [{ target_modules: ['absent'] }, /entry base_model\.model\.conv\.lora_A\.weight: expected only what/],
+      [{ use_dora: true }, /expected an entry base_model\.model\.conv\.lora_magnitude_vector/],
+      [{ bias: 'lora_only' }, /expected an entry base_model\.model\.lin\.base_layer\.bias/],
+      [{ modules_to_save: ['fc'] }, /expected an entry base_model\.model\.fc\.weight/],
+      [{ modules_to_save: ['absent'] }, /modules_to_save: .* got absent, which is none/],
+      [{ init_lora_weights: 'pissa' }, /adapter_config\.json, field init_lora_weights: expected one of/],
+      [{ lora_bias: true }, /adapter_config\.json, field lora_bias: expected nothing/],
+    ];
+    for (const [fields, message] of wrong) {
+      await writeJson(path, { ...good, ...fields });
+      assertRefused(() => load(folder), message);
+    }
+    const empty = await saved('empty');
+    await change(empty, (entries) => entries.clear());
+    await writeJson(join(empty, 'adapter_config.json'), { ...good, target_modules: ['absent'] });
+    assertRefused(() => load(empty), /target_modules: expected a choice of the model’s modules, got \["absent"\]/);
+  });
+
+  it('refuses an adapter that was trained on other weights, by their hash, else by their name', async () => {
+    const base = { name: 'mine', sha256: 'aa' };
+    const loadOn = (folder: string): void => load(folder, base);
+    const params = wrapLora(initialise(spec, rootKey(1)), spec, config, rootKey(2));
+    const save = async (name: string, of: string | null, sha256?: string): Promise<string> => {
+      const folder = join(root, name);
+      mkdirSync(folder);
+      await saveAdapter(folder, params, spec, { ...config, base_model_name_or_path: of }, sha256);
+      return folder;
+    };
+    loadOn(await save('the same', 'mine', 'aa'));
+    loadOn(await save('the same elsewhere', 'theirs', 'aa'));
+    loadOn(await save('named alone', 'mine'));
+    loadOn(await save('unknown', null));
+    const hashed = await save('foreign by hash', 'mine', 'bb');
+    assertRefused(
+      () => loadOn(hashed),
+      /safetensors, base_sha256: expected aa of mine, got bb of mine; load the adapter on/,
+    );
+    const named = await save('foreign by name', 'theirs');
+    assertRefused(() => loadOn(named), /base_model_name_or_path of its configuration: expected mine, got theirs/);
+    disposeParams(params);
   });
 });
 
@@ -166,12 +253,48 @@ describe('adapters/regressor_files', () => {
     disposeParams(loaded);
   });
 
+  it('refuses a missing, an extra, a misshapen entry and one of another type by name', async () => {
+    const path = join(folder, 'regressor.safetensors');
+    const file = openSafetensors(path);
+    const good = [...file.names()].map((name) => [name, float32Data(file.read(name), file.shapeOf(name))] as const);
+    file.close();
+    const name = 'fusion.weight';
+    const wrong: [(entries: Map<string, TensorData>) => void, RegExp][] = [
+      [(entries) => entries.delete(name), /expected an entry fusion\.weight, got none/],
+      [(entries) => entries.set('other.bias', entries.get(name)!), /entry other\.bias: expected only what/],
+      [
+        (entries) => entries.set(name, float32Data(new Float32Array(12), [4, 3])),
+        /entry fusion\.weight: expected shape \[4, 12\], got \[4, 3\]/,
+      ],
+      [
+        (entries) => entries.set(name, { dtype: 'I32', shape: [4, 12], data: new Uint8Array(192) }),
+        /entry fusion\.weight: expected weights of type .*, got I32/,
+      ],
+    ];
+    for (const [edit, message] of wrong) {
+      const entries = new Map(good);
+      edit(entries);
+      await writeSafetensors(path, entries);
+      assertRefused(() => disposeParams(loadRegressor(folder, regressorSpec)), message);
+    }
+    await writeSafetensors(path, new Map(good));
+  });
+
   it('names the field that is wrong', async () => {
     const path = join(folder, 'regressor.json');
     const good = readJsonObject(path);
     const wrong: [object, RegExp][] = [
-      [{ std: [1, 2] }, /field std: expected three numbers for EDV, ESV and EF, got \[1,2\]/],
+      [{ std: [1, 2] }, /field std: expected three numbers above 0 for EDV, ESV and EF, got \[1,2\]/],
       [{ frameOrder: ['ES', 'ED'] }, /field frameOrder/],
+      [{ base: undefined }, /field base: expected the base's weights, seed, sha256 and precision, got nothing/],
+      [{ base: { ...info.base, precision: 'fp8' } }, /field base\.precision: expected fp32, int8, llm_int8, nf4/],
+      [{ targets: ['EF'] }, /field targets: expected \["EDV","ESV","EF"\], got \["EF"\]/],
+      [{ mean: [1, 2, null] }, /field mean: expected three numbers/],
+      [{ std: [1, 0, 1] }, /field std: expected three numbers above 0/],
+      [{ fusionSize: 2.5 }, /field fusionSize: expected a positive whole number, got 2\.5/],
+      [{ view: 4 }, /field view: expected a text/],
+      [{ preprocessing: [] }, /field preprocessing: expected an object/],
+      [{ bridges: {} }, /field bridges: expected a list/],
       [{ bridges: [{ name: 'x' }] }, /field bridges\[0\]\.teacherLayer: expected a text, got nothing/],
     ];
     for (const [fields, message] of wrong) {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { countLora, wrapLora } from 'gemma-3ncore/adapters/lora';
-import { loraConfig, parseLoraConfig, rankAndScale, targets } from 'gemma-3ncore/adapters/lora_config';
+import { loraConfig, parseLoraConfig } from 'gemma-3ncore/adapters/lora_config';
+import { rankAndScale, targets } from 'gemma-3ncore/adapters/lora_modules';
 import { loraTargets, trainedInFull } from 'gemma-3ncore/adapters/lora_targets';
 import { mergeLora } from 'gemma-3ncore/adapters/merge_lora';
 import { compile } from 'gemma-3ncore/engine/compile';
@@ -167,6 +168,19 @@ describe('adapters/lora', () => {
     refused(['position_embedding'], /LoRA target position_embedding: .* got a parameter \[7, 5\]/);
     refused(['absent'], /expected a choice of the model’s modules/);
     refused('stem', /expected a choice of the model’s modules/);
+    const both = loraConfig({ target_modules: ['fc'], modules_to_save: ['c'] });
+    assert.throws(
+      () => trainedInFull(spec, both),
+      /modules_to_save: expected modules that target_modules does not choose/,
+    );
+  });
+
+  it('takes all-linear for every linear layer, convolutions and tables apart', () => {
+    const found = loraTargets(spec, loraConfig({ target_modules: 'All-Linear' }));
+    assert.deepEqual(
+      found.map(({ module }) => module),
+      ['fc'],
+    );
   });
 });
 
@@ -181,6 +195,20 @@ describe('adapters/lora_config', () => {
     assert.ok(chosen({ target_modules: ['q_proj'] }, 'q_proj'));
     assert.ok(!chosen({ target_modules: ['proj'] }, 'layers.0.q_proj'));
     assert.ok(!chosen({ target_modules: ['q_proj'], exclude_modules: 'layers\\.0\\..*' }, 'layers.0.q_proj'));
+  });
+
+  it('chooses layers by number as PEFT does, a whole path in whatever layer', () => {
+    const chosen = (fields: object, module: string): boolean =>
+      targets(loraConfig({ target_modules: ['proj', 'blocks.3.0.proj'], ...fields }))(module);
+    assert.ok(chosen({ layers_to_transform: 1 }, 'encoder.layers.1.proj'));
+    assert.ok(!chosen({ layers_to_transform: [0, 2] }, 'encoder.layers.1.proj'));
+    assert.ok(chosen({ layers_to_transform: [] }, 'encoder.layers.1.proj'));
+    // Without a pattern the number is never that of a path's second part.
+    assert.ok(chosen({ layers_to_transform: 1 }, 'blocks.2.1.proj'));
+    assert.ok(chosen({ layers_to_transform: 2, layers_pattern: ['layers', 'blocks'] }, 'blocks.2.1.proj'));
+    assert.ok(!chosen({ layers_to_transform: 1, layers_pattern: 'blocks' }, 'blocks.2.1.proj'));
+    assert.ok(!chosen({ layers_to_transform: 1 }, 'head.proj'));
+    assert.ok(chosen({ layers_to_transform: 1, layers_pattern: 'blocks' }, 'blocks.3.0.proj'));
   });
 
   it('takes rank and alpha from the first pattern that matches, and scales by rsLoRA’s root', () => {
@@ -205,13 +233,30 @@ describe('adapters/lora_config', () => {
     assert.throws(() => parse({ modules_to_save: 'head' }), /field modules_to_save: expected null or a list/);
     assert.throws(() => parse({ use_dora: 1 }), /field use_dora: expected true or false, got 1/);
     assert.throws(() => parse({ lora_bias: true }), /field lora_bias: expected nothing/);
-    assert.throws(() => parse({ layers_to_transform: 3 }), /field layers_to_transform: expected nothing/);
-    assert.throws(() => parse({ init_lora_weights: 'pissa' }), /field init_lora_weights: expected true, false/);
-    assert.throws(() => parse({ a_field_of_tomorrow: 1 }), /field a_field_of_tomorrow: expected nothing/);
     assert.throws(
-      () => parse({ target_modules: '(' }) && targets(parse({ target_modules: '(' })),
-      /regular expression/,
+      () => parse({ layers_to_transform: -1 }),
+      /field layers_to_transform: expected null, a layer’s number/,
     );
+    assert.throws(
+      () => parse({ target_modules: 'fc', layers_to_transform: 3 }),
+      /field layers_to_transform: expected null beside target_modules as a text, got 3/,
+    );
+    assert.throws(
+      () => parse({ layers_pattern: 'h' }),
+      /field layers_pattern: expected null without layers_to_transform/,
+    );
+    assert.throws(
+      () => parse({ base_model_name_or_path: 3 }),
+      /field base_model_name_or_path: expected null or a text/,
+    );
+    assert.throws(() => parse({ init_lora_weights: 'pissa' }), /field init_lora_weights: expected one of true, false/);
+    assert.throws(() => parse({ a_field_of_tomorrow: 1 }), /field a_field_of_tomorrow: expected nothing/);
+    for (const pattern of ['(', '.*fc\\Z', '\\Afc', 'fc{,2}', '(?P<n>fc)', '(?i)fc']) {
+      assert.throws(
+        () => targets(parse({ target_modules: pattern })),
+        /a regular expression that Python and JavaScript/,
+      );
+    }
     assert.equal(parse({ use_dora: false, loftq_config: {}, modules_to_save: null }).r, 8);
   });
 });

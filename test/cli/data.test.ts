@@ -62,6 +62,10 @@ describe('cli/data', () => {
     writePatient(root, 'patient0002', odd);
     const { output, exitCode } = run('check', '--dataset', 'camus', '--data-root', root);
     assert.equal(exitCode, 0);
+    assert.match(
+      output,
+      /\nLicence: CC BY-NC-SA 4\.0 .*; terms: https:\/\/www\.creatis\.insa-lyon\.fr\/.*\nFor research/,
+    );
     assert.match(output, /4 studies: 3 usable \(TRAIN 3, VAL 0, TEST 0\), 1 left out\nThe split is that of the ranges/);
     assert.match(output, / {6}1 {2}image cannot be read {2}patient0002_2CH: image cannot be read: patient0002_2CH_ED/);
     const json = run('check', '--dataset', 'camus', '--data-root', root, '--json');

@@ -14,7 +14,7 @@ describe('data/dataset', () => {
     assert.equal(parseDatasetName('phantom'), 'phantom');
     assert.throws(
       () => parseDatasetName('mnist'),
-      /--dataset: expected phantom or echonet-dynamic or camus, got mnist\./,
+      /--dataset: expected phantom or echonet-dynamic or camus or clips, got mnist\./,
     );
   });
 

@@ -13,6 +13,7 @@ const folder = useFolder();
 function request(changes: Partial<FeatureRequest> = {}): { request: FeatureRequest; asked: number[] } {
   const asked: number[] = [];
   const base: FeatureRequest = {
+    title: 'Features',
     weights: 'w1',
     preprocessing: { height: 4, mean: [0.5, 0.5, 0.5] },
     maps: [
@@ -26,7 +27,7 @@ function request(changes: Partial<FeatureRequest> = {}): { request: FeatureReque
       asked.push(...frames);
       return tf.tidy(() => tf.tile(tf.reshape(tf.tensor1d([...frames]), [-1, 1, 1, 1]), [1, 4, 4, 3])) as tf.Tensor4D;
     },
-    teacher: (images) => [
+    forward: (images) => [
       tf.slice(images, [0, 0, 0, 0], [-1, 2, 2, 3]),
       tf.tidy(() => tf.mul(tf.slice(images, [0, 0, 0, 0], [-1, 1, 1, 1]), 10)) as tf.Tensor4D,
     ],
@@ -102,7 +103,7 @@ describe('data/feature_cache', () => {
   it('stores equal maps once', async () => {
     const map = { layer: 'last_hidden_state', grid: 1 };
     const one = (images: tf.Tensor4D): tf.Tensor4D => tf.slice(images, [0, 0, 0, 0], [-1, 1, 1, 1]);
-    const twice = request({ weights: 'w4', maps: [map, map], teacher: (images) => [one(images), one(images)] });
+    const twice = request({ weights: 'w4', maps: [map, map], forward: (images) => [one(images), one(images)] });
     const shards = (): number => {
       const names = readdirSync(join(folder, 'features'), { recursive: true, encoding: 'utf8' });
       return names.filter((name) => name.endsWith('.safetensors')).length;
@@ -121,7 +122,7 @@ describe('data/feature_cache', () => {
       tf.tidy(() => tf.add(tf.slice(images, [0, 0, 0, 0], [-1, 1, 1, 1]), 1 / 3));
     const maps = [{ layer: 'last_hidden_state', grid: 1 }];
     const teacher = (images: tf.Tensor4D): tf.Tensor4D[] => [third(images)];
-    const features = await cacheFeatures(request({ weights: 'w5', dtype: 'float16', maps, teacher }).request);
+    const features = await cacheFeatures(request({ weights: 'w5', dtype: 'float16', maps, forward: teacher }).request);
     const values = features.read(0, [0, 4]);
     // 1/3 and 4 1/3 in half precision (numpy.float16).
     assert.deepEqual([...values.dataSync()], [0.333251953125, 4.33203125]);
@@ -134,7 +135,7 @@ describe('data/feature_cache', () => {
     const teacher = (images: tf.Tensor4D): tf.Tensor4D[] => [
       tf.tidy(() => tf.mul(tf.slice(images, [0, 0, 0, 0], [-1, 1, 1, 1]), 66000)),
     ];
-    const asked = request({ weights: 'w6', dtype: 'float16', maps, teacher });
+    const asked = request({ weights: 'w6', dtype: 'float16', maps, forward: teacher });
     await assert.rejects(cacheFeatures(asked.request), /hidden_states\.7: expected values below 65520, got 66000; set/);
   });
 

@@ -29,7 +29,8 @@ function features(layer: string): Promise<Features> {
   return cacheFeatures({
     ...{ weights: 'w', preprocessing: null, maps: [{ layer, grid: 2 }], dtype: 'float32', frames: ['f'], batch: 1 },
     images: () => tf.zeros([1, 1, 1, 1]),
-    teacher: () => [tf.zeros([1, 2, 2, 1000])],
+    title: 'Features',
+    forward: () => [tf.zeros([1, 2, 2, 1000])],
   });
 }
 

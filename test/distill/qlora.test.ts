@@ -30,7 +30,7 @@ describe('QLoRA: adapters over an 8- or 4-bit student', () => {
   ] as const) {
     it(`${precision}${use_dora ? ' with DoRA' : ''}: every adapter leaf is trained, in fp32, and no base changes`, async () => {
       const { adapter, ...rest } = preset('tiny');
-      const student = buildStudent({ ...rest, adapter: { ...adapter, use_dora }, precision }, []);
+      const student = buildStudent({ ...rest, adapter: { ...adapter!, use_dora }, precision }, []);
       const bases = [...flattenParams(student.params.backbone).values()].flatMap((leaf) =>
         leaf.kind === 'lora' ? [leaf.base] : [],
       );

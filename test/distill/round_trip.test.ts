@@ -91,6 +91,7 @@ describe('a trained echo student', () => {
       frameOrder: ['ED', 'ES'],
       fusionSize: config.fusion_size,
       view: '4CH',
+      base: { weights: 'random:base', seed: 1, sha256: '', precision: 'fp32' },
       preprocessing: {},
       bridges: [],
     });

@@ -56,17 +56,25 @@ describe('distill/curriculum', () => {
 
 describe('distill/plan', () => {
   it('matches features first, then learns the task with as many steps in all as asked for', () => {
-    const { training, seed } = preset('phantom');
-    const plan = planOf(training, seed);
+    const experiment = preset('phantom');
+    const { training } = experiment;
+    const withTraining = (changes: Partial<typeof training>) =>
+      planOf({ ...experiment, training: { ...training, ...changes } });
+    const plan = planOf(experiment);
     assert.equal(totalSteps(plan), training.steps);
     assert.deepEqual([stageAt(plan, 99).stage.name, stageAt(plan, 100).stage.name], ['features', 'task']);
     assert.equal(stageAt(plan, 100).stageStep, 0);
     assert.equal(totalSteps(baselinePlan(plan)), training.steps);
     assert.deepEqual(
-      planOf({ ...training, feature_steps: 0, clip_norm: 0 }, seed).stages.map(({ name }) => name),
+      withTraining({ feature_steps: 0, clip_norm: 0 }).stages.map(({ name }) => name),
       ['task'],
     );
-    assert.equal(planOf({ ...training, clip_norm: 0 }, seed).max_grad_norm, null);
+    assert.equal(withTraining({ clip_norm: 0 }).max_grad_norm, null);
+    const decays = [plan, planOf({ ...experiment, adapter: null }), withTraining({ decay_vectors: false })];
+    assert.deepEqual(
+      decays.map(({ optimizer }) => optimizer.decay_vectors),
+      [true, false, false],
+    );
     const planned = plannedSettings(plan);
     assert.equal(planned.length, 300);
     assert.deepEqual(planned[99], { step: 99, featureWeight: 3, taskWeight: 0, rate: planned[99]!.rate });

@@ -11,38 +11,16 @@ import { stallsIn } from 'gemma-3ncore/distill/curriculum';
 import { baselinePlan, type Stage, type TrainPlan } from 'gemma-3ncore/distill/plan';
 import { squaredErrors } from 'gemma-3ncore/distill/objective';
 import { createPredictor, predictionErrors, predictTargets } from 'gemma-3ncore/distill/predict';
-import { standardisationOf } from 'gemma-3ncore/distill/targets';
-import { trainedVariables } from 'gemma-3ncore/distill/variables';
-import { train, type TrainOptions, type TrainResult } from 'gemma-3ncore/distill/trainer';
+import { train, type TrainResult } from 'gemma-3ncore/distill/trainer';
 import { fold, Random, type Key } from 'gemma-3ncore/tree/random';
 import { useEngine } from '../support/engine.js';
 import { useFolder } from '../support/folder.js';
-import { tiny, tinyData, tinyLora, tinyPlan, tinySpec } from '../support/tiny_student.js';
+import { runTiny as run, type TinySettings, tinyStandardisation, tinyTraining } from '../support/run_tiny.js';
+import { tiny, tinyLora, tinyPlan, tinySpec } from '../support/tiny_student.js';
 
 const folder = useFolder();
-const data = tinyData(16, 9);
-const standardisation = standardisationOf(labelsOf(data, data.train));
-
-type Settings = Partial<TrainOptions> & { readonly seed?: number };
-
-/** Trains a new tiny student; gives the result and every trained value. */
-async function run({ seed = 1, ...options }: Settings): Promise<{ result: TrainResult; values: Float32Array[] }> {
-  const { student, bridges, dispose } = tiny(seed);
-  try {
-    const result = await train({
-      student,
-      bridges,
-      data,
-      standardisation,
-      plan: tinyPlan,
-      ...options,
-    });
-    const variables = trainedVariables(student, options.bridges ?? bridges);
-    return { result, values: [...variables.values()].map((variable) => variable.dataSync<'float32'>().slice()) };
-  } finally {
-    dispose();
-  }
-}
+const data = tinyTraining;
+const standardisation = tinyStandardisation;
 
 describe('distill/trainer', () => {
   useEngine();
@@ -144,7 +122,7 @@ describe('distill/trainer', () => {
   });
 
   /** Interrupts a run after each of the steps and compares what resuming gives with the run that was let be. */
-  async function assertResumes(name: string, stops: readonly number[], settings: Settings): Promise<TrainResult> {
+  async function assertResumes(name: string, stops: readonly number[], settings: TinySettings): Promise<TrainResult> {
     const whole = await run(settings);
     for (const stopAfter of stops) {
       const checkpoints = { folder: join(folder, `${name}-${stopAfter}`), resume: true };

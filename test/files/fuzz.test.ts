@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { openAvi } from 'gemma-3ncore/files/avi';
 import { csvRows } from 'gemma-3ncore/files/csv';
+import { openDicom } from 'gemma-3ncore/files/dicom';
 import { decodeJpeg } from 'gemma-3ncore/files/jpeg';
 import { BadInput } from 'gemma-3ncore/host/errors';
 import { fold, Random, rootKey } from 'gemma-3ncore/tree/random';
 import { aviFile, jpegImage, type AviOptions } from '../support/avi.js';
+import { dicomFile, greyBytes, rleFrame } from '../support/dicom.js';
 import { useTemporaryFolder } from '../support/folder.js';
 import { mutate } from '../support/mutate.js';
 
@@ -54,6 +56,22 @@ describe('fuzzed files', () => {
       writeFileSync(path, mutate(aviFile(images, layouts[random.integer(layouts.length)]), random));
       const avi = openAvi(path);
       for (const frame of [0, avi.frames - 1]) decodeJpeg(avi.readFrame(frame), 'frame');
+    });
+  });
+
+  it('DICOM: 400 broken files', async () => {
+    const path = join(folder, 'broken.dcm');
+    const files = [
+      dicomFile({ frames: [...Array(3).keys()].map((i) => greyBytes(i)) }),
+      dicomFile({ frames: images, coding: 'jpeg', table: true }),
+      dicomFile({ frames: images.flatMap((image) => [image.subarray(0, 100), image.subarray(100)]), coding: 'jpeg' }),
+      dicomFile({ frames: [rleFrame([greyBytes(1)])], coding: 'rle' }),
+      dicomFile({ frames: [greyBytes(2)], photometric: 'PALETTE COLOR', bigEndian: true }),
+    ];
+    await fuzz(400, (random) => {
+      writeFileSync(path, mutate(files[random.integer(files.length)]!, random));
+      const dicom = openDicom(path);
+      for (const frame of [0, dicom.frames - 1]) dicom.readFrame(frame);
     });
   });
 

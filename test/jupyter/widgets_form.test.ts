@@ -68,6 +68,29 @@ test('choices are written into the object, nested ones too, and reported by path
   assert.deepEqual([values['lora'], values['precision']], [{ r: 16 }, 'int8']);
 });
 
+test('a group that may be null is switched by a box and keeps what was chosen in it', () => {
+  const optional: FormSchema = { properties: { lora: { ...schema.properties!['lora']!, type: ['object', 'null'] } } };
+  const nested: FormSchema = { $defs: schema.$defs!, ...optional };
+  const values: Record<string, unknown> = { lora: { r: 4 } };
+  schemaForm(nested, values);
+  const box = labelled('LoRA');
+  host.kernel.update(box.id, { value: false });
+  assert.equal(values['lora'], null);
+  host.kernel.update(labelled('Rank').id, { value: 16 });
+  assert.equal(values['lora'], null);
+  host.kernel.update(box.id, { value: true });
+  assert.deepEqual(values['lora'], { r: 16 });
+});
+
+test('a group that is null stays null until its box is ticked', () => {
+  const properties = { lora: { ...schema.properties!['lora']!, type: ['object', 'null'] } };
+  const values: Record<string, unknown> = { lora: null };
+  schemaForm({ $defs: schema.$defs!, properties }, values);
+  assert.equal(values['lora'], null);
+  host.kernel.update(labelled('LoRA').id, { value: true });
+  assert.deepEqual(values['lora'], { r: 8 });
+});
+
 test('a number outside the range is set back to the nearest allowed one', () => {
   const values: Record<string, unknown> = {};
   schemaForm(schema, values);

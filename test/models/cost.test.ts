@@ -20,6 +20,9 @@ describe('models/cost', () => {
   it('counts mobilenetv5_300m_enc at 256 and 768 px as the reference does, to 0.1 %', () => {
     const encoder = mobilenetV5Config(config('mobilenetv5_300m_enc'));
     assert.ok(Math.abs(mobilenetV5Flops(encoder, [256, 256]) / 1e9 - 87.4) < 0.0874);
+    const upTo = (block: string): number => mobilenetV5Flops(encoder, [256, 256], block);
+    assert.ok(upTo('blocks.0.0') > 0 && upTo('blocks.0.0') < upTo('blocks.1.4'));
+    assert.ok(upTo('blocks.3.38') < mobilenetV5Flops(encoder, [256, 256]));
     assert.ok(Math.abs(mobilenetV5Flops(encoder, [768, 768]) / 1e9 - 871) < 0.871);
   });
 });

@@ -6,6 +6,7 @@ import { forward, spec, type MobileNetV5Params } from 'gemma-3ncore/models/mobil
 import { architecture, makeDivisible } from 'gemma-3ncore/models/mobilenet_v5_arch';
 import { mobilenetV5FeatureShapes } from 'gemma-3ncore/models/feature_shapes';
 import { mobilenetV5Config } from 'gemma-3ncore/models/mobilenet_v5_config';
+import { frozenPrefix } from 'gemma-3ncore/models/mobilenet_v5_prefix';
 import { disposeParams, initialise, trainable, trainableVariables } from 'gemma-3ncore/tree/params';
 import { rootKey } from 'gemma-3ncore/tree/random';
 import { countParameters, flattenSpec, type Spec } from 'gemma-3ncore/tree/spec';
@@ -132,6 +133,35 @@ describe('models/mobilenet_v5', () => {
       () => mobilenetV5Config({ architecture: 'resnet50' }),
       /expected arch_def or one of mobilenetv5_300m_enc/,
     );
+  });
+
+  it('goes on after any block to the same bits, fused levels from below it among what is known', () => {
+    // Three fused levels, the stem among them.
+    const config = mobilenetV5Config({ ...small, msfa_indices: [0, 2, -1] });
+    const params = initialise(spec(config), rootKey(4));
+    const images = tf.randomUniform<tf.Rank.R4>([2, 48, 40, 3], 0, 1, 'float32', 1);
+    const whole = forward(params, images, config);
+    const blocks = Object.keys(whole).filter((name) => /^blocks\.\d\.\d$/.test(name));
+    assert.equal(blocks.length, 9);
+    for (const after of blocks) {
+      assertNoLeak(tf.memory, () => {
+        const prefix = frozenPrefix(config, [`${blocks[blocks.indexOf(after) + 1] ?? 'msfa'}.x`], Object.keys(whole))!;
+        assert.equal(prefix.after, after);
+        const known = Object.fromEntries(prefix.known.map((name) => [name, whole[name]!]));
+        const rest = forward(params, whole[after]!, config, { from: { after, known } });
+        assert.deepEqual(Object.keys(rest).sort(), Object.keys(whole).sort());
+        for (const [name, map] of Object.entries(rest)) assert.deepEqual(map.dataSync(), whole[name]!.dataSync(), name);
+        tf.dispose(rest);
+        const { output } = forward(params, whole[after]!, config, { features: ['output'], from: { after, known } });
+        assert.deepEqual(output!.dataSync(), whole['output']!.dataSync());
+        output!.dispose();
+      });
+    }
+    const x = whole['blocks.1.1']!;
+    assert.throws(() => forward(params, x, config, { from: { after: 'blocks.1.1', known: {} } }), /not all are known/);
+    assert.throws(() => forward(params, x, config, { from: { after: 'blocks.9.0', known: {} } }), /got blocks\.9\.0/);
+    tf.dispose([images, whole]);
+    disposeParams(params);
   });
 
   for (const pad_type of ['same', ''] as const) {

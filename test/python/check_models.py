@@ -109,6 +109,39 @@ def check_student(folder: Path, case: dict, given: dict) -> dict[str, torch.Tens
     return {"targets": torch.cat(heads, 1)}
 
 
+def check_training(folder: Path, case: dict, given: dict) -> dict[str, torch.Tensor]:
+    """Every weight trained by torch: AdamW whose decay leaves vectors alone, clipping, the case's rates; losses and final weights."""
+    config = json.loads((folder / "student.json").read_text())
+    weights = load_file(folder / "student.safetensors")
+    part = lambda prefix: {name[len(prefix) :]: w for name, w in weights.items() if name.startswith(prefix)}
+    model = torch.nn.ModuleDict({"backbone": encoder(config["backbone"])})
+    model["backbone"].load_state_dict(part("backbone."), strict=True)
+    for name in ("fusion", "heads.EDV", "heads.ESV", "heads.EF"):
+        layer = torch.nn.Linear(*reversed(part(f"{name}.")["weight"].shape))
+        layer.load_state_dict(part(f"{name}."))
+        model[name.replace(".", "_")] = layer
+    named = dict(model.named_parameters())
+    decays = lambda wanted: [p for p in named.values() if (p.ndim > 1) == wanted]
+    groups = [{"params": decays(True)}, {"params": decays(False), "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, betas=case["betas"], eps=case["eps"], weight_decay=case["weight_decay"])
+    found = {}
+    with torch.enable_grad():
+        frames = {frame: images(given[frame]) for frame in ("ED", "ES")}
+        for step, rate in enumerate(case["rates"]):
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            pooled = [model["backbone"](frames[frame]).mean((2, 3)) for frame in ("ED", "ES")]
+            fused = torch.nn.functional.gelu(model["fusion"](torch.cat(pooled, 1)))
+            heads = [model[f"heads_{target}"](fused) for target in ("EDV", "ESV", "EF")]
+            loss = torch.nn.functional.mse_loss(torch.cat(heads, 1), given["targets"])
+            optimizer.zero_grad()
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), case["max_grad_norm"])
+            optimizer.step()
+            found[f"loss.{step}"], found[f"norm.{step}"] = loss.detach(), norm.detach()
+    return found | {name.replace("heads_", "heads."): p.detach() for name, p in named.items()}
+
+
 def check_adapter(folder: Path, case: dict, given: dict) -> dict[str, torch.Tensor]:
     """The adapted model, and the same after merge_and_unload, against our outputs."""
     if case["base"] == "siglip":
@@ -144,6 +177,7 @@ checks = {
     "siglip": check_siglip,
     "encoder": check_encoder,
     "student": check_student,
+    "training": check_training,
     "adapter": check_adapter,
     "half": check_half,
 }
@@ -166,7 +200,7 @@ def compare(folder: Path) -> dict[str, float]:
 def main() -> None:
     torch.set_num_threads(2)
     folders = sorted(path.parent for path in Path(sys.argv[1]).glob("*/case.json"))
-    with torch.inference_mode():
+    with torch.no_grad():
         print(json.dumps({folder.name: compare(folder) for folder in folders}))
 
 

@@ -32,6 +32,7 @@ describe('what transformers, timm, PEFT and safetensors make of what is written 
     await cases.encoderCase(root, 'mobilenetv5 miniature', 'mobilenetv5-shapes', [112, 112]);
     await cases.encoderCase(root, 'mobilenetv5 random, odd size', 'random:mobilenetv5-tiny', [75, 102]);
     await cases.studentCase(root, 'exported student');
+    await cases.trainingCase(root, 'training in full');
     await cases.encoderAdapterCase(root, 'mobilenetv5 adapter', 'mobilenetv5-shapes', false);
     await cases.encoderAdapterCase(root, 'mobilenetv5 adapter, rsLoRA', 'random:mobilenetv5-tiny', true);
     await cases.siglipAdapterCase(root, 'siglip adapter', 'siglip-geometry');
@@ -41,7 +42,7 @@ describe('what transformers, timm, PEFT and safetensors make of what is written 
     const script = projectPath('test', 'python', 'check_models.py');
     const { stdout } = await promisify(execFile)(python, [script, root]);
     const found = JSON.parse(stdout) as Record<string, Record<string, number>>;
-    assert.equal(Object.keys(found).length, 10);
+    assert.equal(Object.keys(found).length, 11);
     for (const [name, errors] of Object.entries(found)) {
       const allowed = name === 'half precision' ? halfTolerance : tolerance;
       for (const [output, error] of Object.entries(errors)) {

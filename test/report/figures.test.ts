@@ -8,6 +8,7 @@ import { blandAltmanFigure, scatterFigure } from 'gemma-3ncore/report/figures/ag
 import { bridgesFigure } from 'gemma-3ncore/report/figures/bridges';
 import { differenceFigure, errorFigure } from 'gemma-3ncore/report/figures/comparison';
 import { costFigure } from 'gemma-3ncore/report/figures/cost';
+import { cycleFigure } from 'gemma-3ncore/report/figures/cycle';
 import { labelsFigure } from 'gemma-3ncore/report/figures/labels';
 import { setupFigure } from 'gemma-3ncore/report/figures/setup';
 import { frameMontage } from 'gemma-3ncore/report/figures/montage';
@@ -40,6 +41,10 @@ const figures: Record<string, Figure> = {
   ),
   difference: differenceFigure(assessment.comparisons, 'EF', 'MAE', notes),
   error: errorFigure(assessment.metrics, 'EDV', 'MAE', notes),
+  cycle: cycleFigure(
+    { clip: hostile, fps: 50, edFrame: 1, esFrame: 3, confidence: 0.4, sure: false, curve: [0.9, 1, 0.4, 0, 0.3] },
+    notes,
+  ),
   labels: labelsFigure(
     [31, 44.9, 45, 62].flatMap((EF) => (['TRAIN', 'VAL', 'TEST'] as const).map((split) => ({ split, EF }))),
     notes,

@@ -9,8 +9,12 @@ const card: ModelCard = {
   ...{ name: 'EF reader', created: '2026-01-01T00:00:00Z' },
   base: { name: 'google/gemma-3n', licence: 'Gemma Terms' },
   teacher: { name: 'google/medsiglip-448', licence: 'HAI-DEF Terms' },
-  adapter: { rank: 8, alpha: 16, parameters: 123456, targets: ['blocks.2.4.attn.key.down_conv'] },
-  data: { name: hostile, licence: 'x|y', trainingStudies: 64, testStudies: 10 },
+  encoder: { training: 'lora', rank: 8, alpha: 16, parameters: 123456, targets: ['blocks.2.4.attn.key.down_conv'] },
+  data: {
+    ...{ name: hostile, licence: 'x|y', terms_url: 'https://terms.example/<b>', citation: 'Plant et al. 2020' },
+    ...{ collection: 'One hospital.', biases: '<i>One</i> country.', sensitive: 'Health data.' },
+    ...{ trainingStudies: 64, testStudies: 10 },
+  },
   training: { steps: 300, seed: 0 },
   ...{ metrics: assessment.metrics, comparisons: assessment.comparisons },
   ...{ notices: [notice], stamps: [phantomStamp], limitations: ['Trained on 64 studies.'] },
@@ -20,7 +24,11 @@ describe('report/model_card', () => {
   const text = modelCard(card);
 
   it('says what the adapter is, where it comes from, how well it reads and under which terms', () => {
-    for (const part of ['# EF reader', '## Origin', '## Results', '## Limitations', '## Terms', notice]) {
+    for (const part of [
+      ...['# EF reader', '## Origin', '## Intended use', '## Data', '## Results', '## Limitations'],
+      ...['## Ethical considerations', '## Terms', notice, 'Out of scope: diagnosis', 'Cite: Plant et al. 2020'],
+      ...['Collection: One hospital.', 'People in the data: Health data.'],
+    ]) {
       assert.ok(text.includes(part), part);
     }
     assert.match(text, /\*\*For research only; not for clinical use\.\*\*\n\n\*\*Phantom result/);
@@ -30,8 +38,16 @@ describe('report/model_card', () => {
     assert.match(modelCard({ ...card, teacher: undefined } as unknown as ModelCard), /Trained without distillation/);
   });
 
+  it('says of an encoder that was trained in full that it is no adapter', () => {
+    const full = modelCard({ ...card, encoder: { training: 'full', parameters: 294_000_000 } });
+    assert.match(full, /^- Encoder: trained in full, 294,000,000 parameters$/m);
+    assert.match(full, /^---\nlibrary_name: timm\n/);
+    assert.doesNotMatch(full, /lora|peft/i);
+  });
+
   it('escapes text from data', () => {
-    assert.doesNotMatch(text, /<script/);
+    assert.doesNotMatch(text, /<(script|i|b)>/);
+    assert.ok(text.includes('Terms: https://terms.example/&lt;b&gt;'));
     assert.match(text, /&lt;script&gt;alert\\\(&#34;1&#34;\\\)&lt;\/script&gt; \(x\\\|y\)/);
   });
 

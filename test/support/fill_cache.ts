@@ -10,6 +10,7 @@ const width = 1024;
 async function main(frames: number): Promise<void> {
   await openEngine();
   const features = await cacheFeatures({
+    title: 'Features',
     weights: 'slow',
     preprocessing: null,
     maps: [
@@ -23,7 +24,7 @@ async function main(frames: number): Promise<void> {
       process.stdout.write(`computed ${frame}\n`);
       return tf.fill([1, 1, 1, 1], frame ?? 0);
     },
-    teacher: (images) => [tf.tile(images, [1, grid, grid, width]) as tf.Tensor4D, tf.tile(images, [1, 1, 1, width])],
+    forward: (images) => [tf.tile(images, [1, grid, grid, width]) as tf.Tensor4D, tf.tile(images, [1, 1, 1, width])],
   });
   for (const frame of [0, frames - 1]) {
     const map = features.read(1, [frame]);

@@ -99,6 +99,7 @@ function studentStep(size: number): Run {
   const batch = {
     ED: image(size),
     ES: image(size),
+    known: [],
     targets: tf.zeros<tf.Rank.R2>([1, 3]),
     taskWeights: tf.ones<tf.Rank.R1>([1]),
     featureWeights: tf.ones<tf.Rank.R1>([1]),

@@ -63,3 +63,21 @@ export function modelsPython(): string {
 export function writeRealPixels(folder: string, clips: number): void {
   execFileSync(testPython(), [inTests('real_pixels.py'), folder, '--clips', String(clips)], { stdio: 'inherit' });
 }
+
+/** A DICOM file of pydicom's packages and its frames as pydicom reads them (test/python/dicom_frames.py). */
+export interface ReferenceDicom {
+  readonly name: string;
+  readonly path: string;
+  readonly kind: 'lossless' | 'jpeg' | 'refused';
+  readonly height: number;
+  readonly width: number;
+  readonly frames: number;
+  /** Frames whose grey values stand in `<name>.grey`. */
+  readonly chosen: readonly number[];
+}
+
+/** Writes the frames of pydicom's files into a folder, and lists the files. */
+export function writeDicomFrames(folder: string): ReferenceDicom[] {
+  execFileSync(testPython(), [inTests('dicom_frames.py'), folder], { stdio: 'inherit' });
+  return JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')) as ReferenceDicom[];
+}

@@ -7,6 +7,10 @@ import { loraConfig } from 'gemma-3ncore/adapters/lora_config';
 import { mergeLora } from 'gemma-3ncore/adapters/merge_lora';
 import { saveParams } from 'gemma-3ncore/adapters/param_files';
 import { saveAdapter } from 'gemma-3ncore/adapters/peft_files';
+import { biasCorrections, createAdamW } from 'gemma-3ncore/distill/adamw';
+import { planOf } from 'gemma-3ncore/distill/plan';
+import { createTrainStep } from 'gemma-3ncore/distill/train_step';
+import { trainedVariables } from 'gemma-3ncore/distill/variables';
 import { float16Data } from 'gemma-3ncore/files/float16';
 import { writeJson } from 'gemma-3ncore/files/json';
 import { float32Data, writeSafetensors } from 'gemma-3ncore/files/safetensors';
@@ -15,16 +19,17 @@ import * as mobilenet from 'gemma-3ncore/models/mobilenet_v5';
 import * as siglip from 'gemma-3ncore/models/siglip_vision';
 import { preset } from 'gemma-3ncore/schema/presets';
 import { buildStudent } from 'gemma-3ncore/student_model';
-import { writeFullModel } from 'gemma-3ncore/student_run';
+import { writeFullModel } from 'gemma-3ncore/student_files';
+import { toFile } from 'gemma-3ncore/tree/layout';
 import { disposeParams, trainableVariables } from 'gemma-3ncore/tree/params';
 import { rootKey } from 'gemma-3ncore/tree/random';
-import type { Params, Spec } from 'gemma-3ncore/tree/spec';
+import { flattenSpec, type Params, type Spec } from 'gemma-3ncore/tree/spec';
 import { openStudentBase, openTeacher } from 'gemma-3ncore/weights';
 
-type Named = Record<string, tf.Tensor>;
+export type Named = Record<string, tf.Tensor>;
 
 /** Writes the tensors as `input.*` and `output.*`, and disposes them. */
-async function writeCase(folder: string, about: object, input: Named, output: Named): Promise<void> {
+export async function writeCase(folder: string, about: object, input: Named, output: Named): Promise<void> {
   const all = [
     ...Object.entries(input).map(([n, x]) => [`input.${n}`, x]),
     ...Object.entries(output).map(([n, x]) => [`output.${n}`, x]),
@@ -37,7 +42,7 @@ async function writeCase(folder: string, about: object, input: Named, output: Na
   tf.dispose([input, output]);
 }
 
-const images = (size: readonly [number, number], seed: number, low: number): tf.Tensor4D =>
+export const images = (size: readonly [number, number], seed: number, low: number): tf.Tensor4D =>
   tf.randomUniform([2, ...size, 3], low, 1, 'float32', seed) as tf.Tensor4D;
 
 /** Adapters that change something: B starts at zero. */
@@ -51,11 +56,11 @@ function stirred<P extends Params>(params: P, spec: Spec, config: ReturnType<typ
   return adapted;
 }
 
-const prefixed = (prefix: string, named: Named): Named =>
+export const prefixed = (prefix: string, named: Named): Named =>
   Object.fromEntries(Object.entries(named).map(([name, x]) => [`${prefix}.${name}`, x]));
 
 /** A tower as a folder in the hub's layout: the miniature's own files, or random weights that are saved. */
-async function writeTower(folder: string, weights: string, params: Params, spec: Spec): Promise<void> {
+export async function writeTower(folder: string, weights: string, params: Params, spec: Spec): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const drawn = weights.startsWith('random:');
   const source = drawn
@@ -113,6 +118,50 @@ export async function studentCase(root: string, name: string): Promise<void> {
   student.dispose();
 }
 
+/** Steps of training the whole student on one batch: losses, norms of the gradients, final weights. */
+export async function trainingCase(root: string, name: string): Promise<void> {
+  const folder = join(root, name);
+  mkdirSync(folder);
+  const experiment = { ...preset('tiny'), adapter: null };
+  const student = buildStudent(experiment, []);
+  await writeFullModel(folder, student);
+  const variables = trainedVariables(student, []);
+  const trained = [...variables.values()];
+  const { optimizer: options, max_grad_norm } = planOf(experiment);
+  const optimizer = createAdamW(trained, options);
+  const step = createTrainStep({ student, bridges: [], variables: trained, optimizer, max_grad_norm });
+  const [ED, ES] = [images([64, 64], 10, 0), images([64, 64], 11, 0)];
+  const targets = tf.tensor2d([
+    [0.5, -1, 0.25],
+    [-0.5, 1, 0.75],
+  ]);
+  const given = { taskWeights: tf.fill<tf.Rank.R1>([2], 0.5), featureWeights: tf.zeros<tf.Rank.R1>([2]) };
+  const seed = tf.tensor1d([0, 0], 'int32');
+  const output: Record<string, tf.Tensor> = {};
+  const rates = [5e-4, 1e-3, 1e-3, 5e-4, 2e-4, 1e-4];
+  for (const [i, rate] of rates.entries()) {
+    const { task } = await step.accumulate({ ED, ES, known: [], targets, ...given, seed, teacher: [] });
+    output[`loss.${i}`] = tf.mean(task);
+    const corrections = biasCorrections(options, i + 1);
+    const scalars = { rate: tf.scalar(rate), correction1: tf.scalar(corrections.correction1) };
+    const correction2 = tf.scalar(corrections.correction2);
+    output[`norm.${i}`] = await step.apply({ ...scalars, correction2 });
+    tf.dispose([task, ...Object.values(scalars), correction2]);
+  }
+  tf.dispose([...Object.values(given), seed]);
+  const specs = flattenSpec(student.spec);
+  for (const [path, variable] of variables) {
+    const { layout, shape } = specs.get(path)!;
+    output[path] = tf.tensor(toFile(variable, layout), [...shape]);
+  }
+  const { betas, eps, weight_decay } = options;
+  const about = { kind: 'training', rates, betas, eps, weight_decay, max_grad_norm };
+  await writeCase(folder, about, { ED, ES, targets }, output);
+  step.dispose();
+  optimizer.dispose();
+  student.dispose();
+}
+
 /** A PEFT folder and its base, and what our adapted and our merged model give. */
 export async function encoderAdapterCase(root: string, name: string, weights: string, rslora: boolean): Promise<void> {
   const folder = join(root, name);
@@ -120,7 +169,7 @@ export async function encoderAdapterCase(root: string, name: string, weights: st
   const spec = mobilenet.spec(config);
   await writeTower(join(folder, 'base'), weights, base, spec);
   await writeJson(join(folder, 'base', 'config.json'), config);
-  const { target_modules } = preset('phantom').adapter;
+  const { target_modules } = preset('phantom').adapter!;
   const lora = loraConfig({ r: 4, lora_alpha: 8, target_modules, use_rslora: rslora } as Parameters<
     typeof loraConfig
   >[0]);

@@ -3,11 +3,16 @@ import { join, relative } from 'node:path';
 import type { RunRecord } from 'gemma-3ncore/run_record';
 import type { Experiment } from 'gemma-3ncore/schema/generated/experiment';
 import { preset } from 'gemma-3ncore/schema/presets';
+import { trainedEncoder } from 'gemma-3ncore/student_files';
 
 /** Writes the preset `tiny`, changed as a test likes, and gives the file. */
-export function tinyConfig(file: string, training: Partial<Experiment['training']> = {}): string {
+export function tinyConfig(
+  file: string,
+  training: Partial<Experiment['training']> = {},
+  changes: Partial<Experiment> = {},
+): string {
   const tiny = preset('tiny');
-  writeFileSync(file, JSON.stringify({ ...tiny, training: { ...tiny.training, ...training } }));
+  writeFileSync(file, JSON.stringify({ ...tiny, ...changes, training: { ...tiny.training, ...training } }));
   return file;
 }
 
@@ -37,13 +42,13 @@ export function adapterOf(folder: string, model: keyof typeof models): string {
   return join(parent, readdirSync(parent).sort().at(-1)!);
 }
 
-/** The bytes that the seed decides: both adapters with their regressors, and the predictions. */
+/** The bytes that the seed decides: both adapters, or encoders trained in full, with their regressors, and the predictions. */
 export function resultBytes(folder: string): Record<string, Buffer> {
   const bytes: Record<string, Buffer> = { predictions: readFileSync(join(folder, 'predictions.csv')) };
   for (const model of ['distilled', 'baseline'] as const) {
-    for (const file of ['adapter_model.safetensors', 'regressor.safetensors']) {
-      bytes[`${model}/${file}`] = readFileSync(join(adapterOf(folder, model), file));
-    }
+    const adapter = adapterOf(folder, model);
+    bytes[`${model}/encoder`] = readFileSync(trainedEncoder(adapter)!.file);
+    bytes[`${model}/regressor`] = readFileSync(join(adapter, 'regressor.safetensors'));
   }
   return bytes;
 }

@@ -93,6 +93,26 @@ describe('verify', () => {
     assert.match(cases[0]!.where, /expected siglip\/p14_56 in a folder above it, got none/);
   });
 
+  it('refuses an adapter with a missing entry by its name, in one line, with exit 1', async () => {
+    cpSync(golden('siglip', 'p14_56'), join(folder, 'root', 'siglip', 'p14_56'), { recursive: true });
+    cpSync(golden('lora', 'siglip_lora'), join(folder, 'root', 'lora', 'siglip_lora'), { recursive: true });
+    const path = join(folder, 'root', 'lora', 'siglip_lora', 'adapter_model.safetensors');
+    const source = openSafetensors(path);
+    const missing = 'base_model.model.encoder.layers.0.self_attn.k_proj.lora_A.weight';
+    const kept = [...source.names()].filter((name) => name !== missing);
+    const entries = kept.map((name) => {
+      return [name, { dtype: source.dtypeOf(name), shape: source.shapeOf(name), data: source.bytes(name) }] as const;
+    });
+    source.close();
+    await writeSafetensors(path, new Map(entries));
+    const { status, stdout } = cli(join(folder, 'root', 'lora'));
+    assert.equal(status, 1);
+    assert.match(
+      stdout,
+      new RegExp(`^FAIL  lora/siglip_lora  .*expected an entry ${missing.replaceAll('.', '\\.')}, got none`),
+    );
+  });
+
   it('finds a case in a folder of another name', async () => {
     cpSync(golden('quant'), join(folder, 'matrices'), { recursive: true });
     assert.equal((await verify([join(folder, 'matrices')])).cases.length, 6);

@@ -1,17 +1,26 @@
-import { isJsonObject } from '../files/json.js';
+import { isJsonObject, type JsonObject } from '../files/json.js';
 import { BadInput } from '../host/errors.js';
 
 /** The fields of PEFT's LoraConfig that change what is computed, under PEFT's names (peft/tuners/lora/config.py). */
 export interface LoraConfig {
   readonly peft_type: 'LORA';
+  /** The weights that the adapter was trained on. */
+  readonly base_model_name_or_path: string | null;
   /** Rank of the update. */
   readonly r: number;
   readonly lora_alpha: number;
   readonly lora_dropout: number;
-  /** A string is a regular expression that matches a whole module path; a list holds whole paths or their last parts. */
+  /**
+   * A string is a regular expression that matches a whole module path, or `all-linear`; a list holds whole paths or their
+   * last parts.
+   */
   readonly target_modules: string | readonly string[];
   /** As target_modules; takes modules out again. */
   readonly exclude_modules: string | readonly string[] | null;
+  /** Of the modules that a list of target_modules chooses by their last parts, those in layers of these numbers alone. */
+  readonly layers_to_transform: number | readonly number[] | null;
+  /** Regular expressions for what stands before a layer's number; without any, the second part of a path or a later one. */
+  readonly layers_pattern: string | readonly string[] | null;
   /** Rank by regular expression on the module path; the first that matches wins. */
   readonly rank_pattern: Readonly<Record<string, number>>;
   readonly alpha_pattern: Readonly<Record<string, number>>;
@@ -36,9 +45,8 @@ export function loraConfig(
 /** Fields that say where an adapter comes from, or that PEFT reads only beside a field that is refused. */
 const informative = new Set([
   'auto_mapping',
-  'base_model_name_or_path',
+  'eva_config',
   'inference_mode',
-  'layers_pattern',
   'megatron_core',
   'peft_version',
   'qalora_group_size',
@@ -47,7 +55,7 @@ const informative = new Set([
 ]);
 
 /** `init_lora_weights` that leave the base as it is (PiSSA, OLoRA and others change it). */
-const plainInit: readonly unknown[] = [true, false, 'gaussian', null, undefined];
+const plainInit: readonly unknown[] = [true, false, 'gaussian', 'orthogonal', 'eva'];
 
 function isEmpty(value: unknown): boolean {
   if (value === null || value === undefined || value === false) return true;
@@ -56,12 +64,16 @@ function isEmpty(value: unknown): boolean {
 
 const biases: readonly unknown[] = ['none', 'all', 'lora_only'];
 
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
+}
+
 function isNames(value: unknown): boolean {
-  return Array.isArray(value) && value.every((v) => typeof v === 'string' && v !== '');
+  return Array.isArray(value) && value.every((v) => isText(v) && v !== '');
 }
 
 function isModules(value: unknown): boolean {
-  return typeof value === 'string' || isNames(value);
+  return isText(value) || isNames(value);
 }
 
 function isRank(value: unknown): boolean {
@@ -76,6 +88,14 @@ function isRecordOf(accept: (value: unknown) => boolean): (value: unknown) => bo
   return (value) => isJsonObject(value) && Object.values(value).every(accept);
 }
 
+function isLayers(value: unknown): boolean {
+  return [value].flat().every((v) => Number.isInteger(v) && (v as number) >= 0);
+}
+
+function orNull(accept: (value: unknown) => boolean): (value: unknown) => boolean {
+  return (value) => value === null || accept(value);
+}
+
 /** Reads fields one by one, each with the sentence for what it should have been. */
 function fieldReader(fields: Readonly<Record<string, unknown>>, where: string) {
   return <T>(name: string, fallback: T | undefined, expected: string, accept: (value: unknown) => boolean): T => {
@@ -83,6 +103,33 @@ function fieldReader(fields: Readonly<Record<string, unknown>>, where: string) {
     if (accept(value)) return value as T;
     throw new BadInput({ where: `${where}, field ${name}`, expected, got: JSON.stringify(value) ?? 'nothing' });
   };
+}
+
+/** Layers are chosen among what a list of modules does, by PEFT's rule (LoraConfig.__post_init__). */
+function checkLayers({ target_modules, layers_to_transform, layers_pattern }: LoraConfig, where: string): void {
+  const fail = (field: string, expected: string, got: unknown): never => {
+    throw new BadInput({ where: `${where}, field ${field}`, expected, got: JSON.stringify(got) });
+  };
+  if (typeof target_modules === 'string' && layers_to_transform !== null) {
+    fail('layers_to_transform', 'null beside target_modules as a text', layers_to_transform);
+  }
+  if (layers_to_transform === null && layers_pattern !== null && layers_pattern.length > 0) {
+    fail('layers_pattern', 'null without layers_to_transform', layers_pattern);
+  }
+}
+
+/** Everything that is set has to be honoured or say nothing of the computation. */
+function checkUnknown(json: JsonObject, honoured: readonly string[], where: string): void {
+  const known = new Set([...honoured, ...informative]);
+  for (const [name, value] of Object.entries(json)) {
+    if (known.has(name) || isEmpty(value)) continue;
+    throw new BadInput({
+      where: `${where}, field ${name}`,
+      expected: 'nothing, since this field is not honoured here',
+      got: JSON.stringify(value),
+      fix: 'train the adapter without it',
+    });
+  }
 }
 
 /**
@@ -97,82 +144,29 @@ export function parseLoraConfig(json: unknown, where: string): LoraConfig {
   const modules = 'a regular expression or a list of module names';
   const config: LoraConfig = {
     peft_type: read('peft_type', 'LORA', '"LORA"', (v) => v === 'LORA'),
+    base_model_name_or_path: read('base_model_name_or_path', null, 'null or a text', orNull(isText)),
     r: read('r', 8, 'a positive integer', isRank),
     lora_alpha: read('lora_alpha', 8, 'a positive number', isAlpha),
     lora_dropout: read('lora_dropout', 0, 'a number in [0, 1)', (v) => typeof v === 'number' && v >= 0 && v < 1),
     target_modules: read<string | readonly string[]>('target_modules', undefined, modules, isModules),
-    exclude_modules: read('exclude_modules', null, `null, ${modules}`, (v) => v === null || isModules(v)),
+    exclude_modules: read('exclude_modules', null, `null, ${modules}`, orNull(isModules)),
+    layers_to_transform: read(
+      'layers_to_transform',
+      null,
+      'null, a layer’s number or a list of some',
+      orNull(isLayers),
+    ),
+    layers_pattern: read('layers_pattern', null, `null, ${modules}`, orNull(isModules)),
     rank_pattern: read('rank_pattern', {}, 'positive integers by regular expression', isRecordOf(isRank)),
     alpha_pattern: read('alpha_pattern', {}, 'positive numbers by regular expression', isRecordOf(isAlpha)),
     use_rslora: read('use_rslora', false, 'true or false', (v) => typeof v === 'boolean'),
     use_dora: read('use_dora', false, 'true or false', (v) => typeof v === 'boolean'),
     bias: read('bias', 'none', '"none", "all" or "lora_only"', (v) => biases.includes(v)),
-    modules_to_save: read('modules_to_save', null, 'null or a list of module names', (v) => v === null || isNames(v)),
+    modules_to_save: read('modules_to_save', null, 'null or a list of module names', orNull(isNames)),
   };
-  read('init_lora_weights', true, 'true, false or "gaussian", which leave the base weights alone', (v) =>
-    plainInit.includes(v),
-  );
-  const known = new Set([...Object.keys(config), ...informative, 'init_lora_weights']);
-  for (const [name, value] of Object.entries(json)) {
-    if (known.has(name) || isEmpty(value)) continue;
-    throw new BadInput({
-      where: `${where}, field ${name}`,
-      expected: 'nothing, since this field is not honoured here',
-      got: JSON.stringify(value),
-      fix: 'train the adapter without it',
-    });
-  }
+  const init = `one of ${plainInit.map((v) => JSON.stringify(v)).join(', ')}, which leave the base weights alone`;
+  read('init_lora_weights', true, init, (v) => plainInit.includes(v));
+  checkLayers(config, where);
+  checkUnknown(json, [...Object.keys(config), 'init_lora_weights'], where);
   return config;
-}
-
-function compile(pattern: string, around: (source: string) => string, field: string): RegExp {
-  try {
-    return new RegExp(around(pattern));
-  } catch (cause) {
-    throw new BadInput(
-      { where: `LoRA field ${field}`, expected: 'a regular expression', got: JSON.stringify(pattern) },
-      { cause },
-    );
-  }
-}
-
-/** Whether a field of module names chooses a module (peft/tuners/tuners_utils.py, check_target_module_exists). */
-function chooses(modules: string | readonly string[], field: string): (module: string) => boolean {
-  if (typeof modules === 'string') {
-    const whole = compile(modules, (source) => `^(?:${source})$`, field);
-    return (module) => whole.test(module);
-  }
-  return (module) => modules.some((name) => module === name || module.endsWith(`.${name}`));
-}
-
-/** Whether a configuration adapts a module; nothing in a module that is trained in full is adapted. */
-export function targets(config: LoraConfig): (module: string) => boolean {
-  const chosen = chooses(config.target_modules, 'target_modules');
-  const excluded = chooses(config.exclude_modules ?? [], 'exclude_modules');
-  const inSaved = (config.modules_to_save ?? []).map((name) =>
-    compile(name, (source) => `^(.*\\.)?(${source})($|\\.)`, 'modules_to_save'),
-  );
-  return (module) => chosen(module) && !excluded(module) && !inSaved.some((pattern) => pattern.test(module));
-}
-
-/** The saved module that holds a parameter, e.g. `head` for `head.attention.in_proj_weight` (peft/utils/other.py). */
-export function savedModuleOf({ modules_to_save }: LoraConfig, path: string): string | undefined {
-  const names = modules_to_save ?? [];
-  const parts = path.split('.').slice(0, -1);
-  const modules = parts.map((_, i) => parts.slice(0, i + 1).join('.'));
-  return modules.find((module) => names.some((name) => module.endsWith(name)));
-}
-
-function firstMatch(pattern: Readonly<Record<string, number>>, field: string, module: string): number | undefined {
-  for (const [key, value] of Object.entries(pattern)) {
-    if (compile(key, (source) => `^(.*\\.)?(${source})$`, field).test(module)) return value;
-  }
-  return undefined;
-}
-
-/** Rank and scale (alpha/r, rsLoRA alpha/√r) of one module's update. */
-export function rankAndScale(config: LoraConfig, module: string): { r: number; scale: number } {
-  const r = firstMatch(config.rank_pattern, 'rank_pattern', module) ?? config.r;
-  const alpha = firstMatch(config.alpha_pattern, 'alpha_pattern', module) ?? config.lora_alpha;
-  return { r, scale: alpha / (config.use_rslora ? Math.sqrt(r) : r) };
 }

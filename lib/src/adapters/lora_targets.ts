@@ -1,6 +1,7 @@
 import { BadInput } from '../host/errors.js';
 import { flattenSpec, type Layout, type Shape, type Spec } from '../tree/spec.js';
-import { rankAndScale, savedModuleOf, targets, type LoraConfig } from './lora_config.js';
+import type { LoraConfig } from './lora_config.js';
+import { rankAndScale, savedModuleOf, targets } from './lora_modules.js';
 import { isMatrix } from './matrices.js';
 
 /** The low-rank update of one weight as PEFT stores it. */
@@ -45,12 +46,20 @@ function checkAdaptable(module: string, shape: Shape, layout: Layout): void {
   }
 }
 
+/** PEFT's `all-linear`: every torch.nn.Linear of the model by its whole path (peft/tuners/tuners_utils.py). */
+function withLinearLayers(spec: Spec, config: LoraConfig, prefix: string): LoraConfig {
+  const { target_modules } = config;
+  if (typeof target_modules !== 'string' || target_modules.toLowerCase() !== 'all-linear') return config;
+  const linear = [...flattenSpec(spec)].filter(([path, param]) => param.layout === 'same' && isMatrix(path, param));
+  return { ...config, target_modules: linear.map(([path]) => prefix + path.slice(0, -suffix.length)) };
+}
+
 /**
  * The weights of a model that a configuration adapts, perhaps none; `prefix` stands before the module paths the patterns see.
  * @throws BadInput for a weight that cannot be adapted.
  */
 export function findLoraTargets(spec: Spec, config: LoraConfig, prefix = ''): LoraTarget[] {
-  const isTarget = targets(config);
+  const isTarget = targets(withLinearLayers(spec, config, prefix));
   const found: LoraTarget[] = [];
   for (const [path, { shape, layout }] of flattenSpec(spec)) {
     const module = path.slice(0, -suffix.length);
@@ -79,6 +88,16 @@ export function layoutOfB(layout: Layout): Layout {
   return layout === 'same' ? 'same' : 'conv1x1';
 }
 
+/** PEFT chooses modules to save by the end of their names, also in the middle of a part; targets by whole parts. */
+function refuseBoth(module: string): never {
+  throw new BadInput({
+    where: 'LoRA field modules_to_save',
+    expected: 'modules that target_modules does not choose too',
+    got: `a name that ${module} ends with`,
+    fix: 'write the names out to a dot',
+  });
+}
+
 /**
  * The parameters that a configuration trains as they are, by path, with their names in PEFT's file: those of the modules
  * to save, and biases, which PEFT finds below `base_layer` where the module is adapted (peft/tuners/tuners_utils.py).
@@ -92,6 +111,7 @@ export function trainedInFull(spec: Spec, config: LoraConfig, prefix = ''): Map<
     const savedModule = savedModuleOf(config, prefix + path);
     const module = path.replace(/\.bias$/, '');
     if (savedModule !== undefined) {
+      if (path.endsWith(suffix) && adapted.has(path.slice(0, -suffix.length))) refuseBoth(savedModule);
       saved.push(savedModule);
       found.set(path, path);
     } else if (module !== path && adapted.has(module) && config.bias !== 'none') {

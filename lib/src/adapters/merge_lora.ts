@@ -28,7 +28,9 @@ function denseWeight(leaf: Leaf): tf.Tensor {
 
 /**
  * A frozen dense tree without adapters that computes the same: quantized weights dequantized, the updates added, the
- * other leaves copied. The caller owns every tensor of it; the given tree stays as it is.
+ * other leaves copied. The caller owns every tensor of it; the given tree stays as it is. PEFT quantizes the sum again
+ * (peft/tuners/lora/bnb.py), by which an update may be lost among the roundings of 4 bits; here it stays fp32. Inputs of
+ * `llm_int8` are no longer quantized after a merge.
  */
 export function mergeLora<P extends Params>(params: P): P {
   return mapParams(params, (leaf) => dense(denseWeight(leaf)));
@@ -45,7 +47,7 @@ function unmergedWeight(merged: tf.Tensor, leaf: LoraLeaf): tf.Tensor {
 
 /**
  * What {@link mergeLora} did, undone: the weights of a merged tree without the updates of the adapted one, to fp32
- * rounding. The caller owns every tensor of the frozen result; the given trees stay as they are.
+ * rounding and dequantized. The caller owns every tensor of the frozen result; the given trees stay as they are.
  */
 export function unmergeLora<P extends Params>(merged: P, adapted: Params): P {
   const adapters = flattenParams(adapted);

@@ -17,7 +17,14 @@ const megabytes = (bytes: number): string => formatNumber(bytes / 1e6, 1);
 
 function rowOf({ folder, layer, grid, bytes, lastUsed, inUse }: CachedMap): string[] {
   const place = layer === undefined ? '–' : printable(layer, 60);
-  return [basename(folder), place, String(grid ?? '–'), megabytes(bytes), lastUsed.toISOString(), inUse ? 'yes' : 'no'];
+  return [
+    basename(folder),
+    place,
+    grid === null ? 'whole' : String(grid ?? '–'),
+    megabytes(bytes),
+    lastUsed.toISOString(),
+    inUse ? 'yes' : 'no',
+  ];
 }
 
 function toText(maps: readonly CachedMap[], removed: readonly CachedMap[], cap: number | undefined): string {
@@ -46,10 +53,10 @@ async function cache({ prune, gb, json }: CacheOptions): Promise<void> {
   process.stdout.write(`${show(cachedMaps(), removed, cap)}\n`);
 }
 
-/** `3ncore cache [--prune] [--gb N] [--json]`: the cached teacher features, the least recently used first. */
+/** `3ncore cache [--prune] [--gb N] [--json]`: the cached features of the teacher and of the student's frozen blocks, the least recently used first. */
 export function cacheCommand(): Command {
   return new Command('cache')
-    .description("show or prune the cache of the teacher's features")
+    .description("show or prune the cached features of the teacher and of the student's frozen blocks")
     .option('--prune', 'remove maps, the least recently used first, until the cache is small enough')
     .option('--gb <n>', 'how large it may be (default NCORE_CACHE_GB)', (text: string) => parseGigabytes(text, '--gb'))
     .option('--json', 'print one JSON document')

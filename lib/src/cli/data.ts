@@ -4,6 +4,7 @@ import { abortOnInterrupt } from '../host/abort.js';
 import { printable } from '../host/text.js';
 import { datasetNames, openDataset, parseDatasetName } from '../data/dataset.js';
 import type { StudySet, Verdict } from '../data/study.js';
+import { datasetManifest } from '../dataset_manifests.js';
 
 interface CheckOptions {
   readonly dataset: string;
@@ -57,7 +58,9 @@ function toText({ dataset, root, studies, verdicts, notes = [] }: StudySet): str
   for (const [kind, { count, example }] of kinds) {
     lines.push(`${String(count).padStart(7)}  ${kind.padEnd(width)}  ${example}`);
   }
-  return [...lines, '', 'For research only; not for clinical use.'].join('\n');
+  const { licence, terms_url } = datasetManifest(dataset);
+  const terms = `Licence: ${licence}${terms_url === null ? '' : `; terms: ${terms_url}`}`;
+  return [...lines, '', terms, 'For research only; not for clinical use.'].join('\n');
 }
 
 async function check(options: CheckOptions): Promise<void> {

@@ -33,8 +33,8 @@ function runRows({ name, status, preset, dataset, seed, models }: ListedRun): st
 }
 
 function adapterRows({ name, adapters }: ListedRun): string[][] {
-  return adapters.map(({ version, model, path, parameters, MAE }) => [
-    ...[name, version, model, parameters === null ? '–' : String(parameters)].map((text) => printable(text, 60)),
+  return adapters.map(({ version, model, kind, path, parameters, MAE }) => [
+    ...[name, version, model, kind, parameters === null ? '–' : String(parameters)].map((text) => printable(text, 60)),
     ...[...errorCells(MAE), printable(path, 120)],
   ]);
 }
@@ -47,7 +47,7 @@ function toText(folder: string, runs: readonly ListedRun[]): string {
   ];
   const adapters = runs.flatMap(adapterRows);
   if (adapters.length > 0) {
-    lines.push('', textTable([['run', 'adapter', 'model', 'parameters', ...head, 'path'], ...adapters]));
+    lines.push('', textTable([['run', 'adapter', 'model', 'trained', 'parameters', ...head, 'path'], ...adapters]));
   }
   const problems = runs.filter(({ problem }) => problem !== null);
   if (problems.length > 0) lines.push('');

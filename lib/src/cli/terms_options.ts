@@ -13,7 +13,7 @@ export function addTermsOption(command: Command): Command {
   const collect = (name: string, names: readonly string[] = []): string[] => [...names, name];
   return command.option(
     '--accept-terms <name>',
-    'you have read and accept the terms of these weights (repeatable)',
+    'you have read and accept the terms of these weights or this data set (repeatable)',
     collect,
   );
 }

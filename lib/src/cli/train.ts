@@ -11,7 +11,8 @@ import { recorded, standingOf } from '../run_record.js';
 import { addExperimentOptions } from './experiment_options.js';
 import { newRun, type NewRunOptions } from './new_run.js';
 import { summaryOf } from './start.js';
-import { addTermsOption } from './terms_options.js';
+import { acceptNamedTerms, showDataTerms } from '../terms.js';
+import { addTermsOption, termsOptions } from './terms_options.js';
 
 interface TrainOptions extends NewRunOptions {
   readonly out: string;
@@ -19,14 +20,18 @@ interface TrainOptions extends NewRunOptions {
 }
 
 /** A run to go on with: its own configuration holds, options that say something else are refused. */
-function resumed(options: TrainOptions): Run {
+async function resumed(options: TrainOptions): Promise<Run> {
   const run = openRun(options.out);
   const stored = runPath(run, 'experiment.json');
   const config = options.config ?? stored;
-  if (!isDeepStrictEqual(resolveExperiment({ ...options, config }), readExperiment(stored))) {
+  const experiment = readExperiment(stored);
+  if (!isDeepStrictEqual(resolveExperiment({ ...options, config }), experiment)) {
     const fix = 'leave the other options out, or start anew in another folder';
     throw new BadInput({ where: '--resume', expected: `the configuration in ${stored}`, got: 'another one', fix });
   }
+  const terms = termsOptions(options);
+  await acceptNamedTerms(terms);
+  await showDataTerms(experiment.data.dataset, terms);
   return run;
 }
 
@@ -46,7 +51,7 @@ export function trainCommand(): Command {
       const { signal, release } = abortOnInterrupt();
       try {
         const resume = options.resume === true && isBegun(options.out);
-        const run = resume ? resumed(options) : await newRun(options, signal);
+        const run = await (resume ? resumed(options) : newRun(options, signal));
         if (resume && standingOf(run) === 'done') info(`${run.folder} is finished: there is nothing to go on with`);
         else await work(run, resume, signal);
         process.stdout.write(summaryOf(run));

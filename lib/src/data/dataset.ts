@@ -2,11 +2,12 @@ import { BadInput } from '../host/errors.js';
 import { printable } from '../host/text.js';
 import { toCsv } from '../files/csv.js';
 import { readCamus } from './camus.js';
+import { readClips } from './clips.js';
 import { readEchoNetDynamic, type ReadOptions } from './echonet_dynamic.js';
 import type { StudySet } from './study.js';
 
 /** Data sets that can be read. */
-export const datasetNames = ['phantom', 'echonet-dynamic', 'camus'] as const;
+export const datasetNames = ['phantom', 'echonet-dynamic', 'camus', 'clips'] as const;
 export type DatasetName = (typeof datasetNames)[number];
 
 /** A data set's name as given by a user; an unknown one is {@link BadInput}. */
@@ -23,6 +24,7 @@ export async function openDataset(
   options: Omit<ReadOptions, 'dataset'> = {},
 ): Promise<StudySet> {
   if (name === 'camus') return readCamus(root, options);
+  if (name === 'clips') return readClips(root, options);
   return readEchoNetDynamic(root, { ...options, dataset: name });
 }
 

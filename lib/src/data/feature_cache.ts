@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { float16Data } from '../files/float16.js';
 import { float32Data, SafetensorsFile, writeSafetensors, type TensorData } from '../files/safetensors.js';
+import type { GreyImage } from '../files/image.js';
 import { yieldToEvents } from '../host/abort.js';
 import { monotonicMs } from '../host/clock.js';
 import { BadInput } from '../host/errors.js';
@@ -19,10 +20,15 @@ import {
   type MapIdentity,
 } from './feature_cache_maps.js';
 
-/** One of the teacher's feature maps, pooled to grid × grid. */
-export interface PooledMap {
+/** One of a frozen model's feature maps, pooled to grid × grid or, with null, as it is. */
+export interface FeatureMapName {
   readonly layer: string;
-  readonly grid: number;
+  readonly grid: number | null;
+}
+
+/** Hash of a frame's content, by which the cache knows it. */
+export function frameHash({ height, width, data }: GreyImage): string {
+  return createHash('sha256').update(`${height}x${width}`).update(data).digest('hex');
 }
 
 /** float16 halves the disk that features take and keeps three decimal digits of each. */
@@ -30,21 +36,23 @@ export type FeatureDtype = 'float32' | 'float16';
 
 /** Which features are wanted, of which frames, and how to compute those that are not cached yet. */
 export interface FeatureRequest {
-  /** Hash of the teacher's weights. */
+  /** What is computed, for people. */
+  readonly title: string;
+  /** Hash of the model's weights. */
   readonly weights: string;
-  /** How frames become its input: anything that JSON can write. */
+  /** How frames become the model's input: anything that JSON can write. */
   readonly preprocessing: unknown;
-  readonly maps: readonly PooledMap[];
+  readonly maps: readonly FeatureMapName[];
   /** How features are stored; what is read is float32. */
   readonly dtype: FeatureDtype;
   /** Hash of each frame's content; equal frames share an entry. */
   readonly frames: readonly string[];
-  /** Frames of one pass of the teacher; every pass has this many. */
+  /** Frames of one pass of the model; every pass has this many. */
   readonly batch: number;
-  /** The teacher's inputs `[batch, H, W, 3]` of some frames (indices into `frames`); this cache disposes them. */
+  /** The model's inputs `[batch, H, W, 3]` of some frames (indices into `frames`); this cache disposes them. */
   images(frames: readonly number[]): tf.Tensor4D | Promise<tf.Tensor4D>;
-  /** The pooled maps in the order of `maps`, `[batch, g, g, C]` each; this cache disposes them. */
-  teacher(images: tf.Tensor4D): readonly tf.Tensor4D[];
+  /** The maps in the order of `maps`, `[batch, h, w, C]` each; this cache disposes them. */
+  forward(images: tf.Tensor4D): readonly tf.Tensor4D[];
   readonly signal?: AbortSignal;
 }
 
@@ -52,7 +60,7 @@ export interface FeatureRequest {
 export interface Features {
   /** Frames that had to be computed. */
   readonly computed: number;
-  /** The map number `map` of some frames: `[N, g, g, C]`, the caller's. */
+  /** The map number `map` of some frames: `[N, h, w, C]`, the caller's. */
   read(map: number, frames: readonly number[]): tf.Tensor4D;
   /** Closes the files. */
   close(): void;
@@ -62,11 +70,11 @@ export interface Features {
 const shardBytes = 64 * 2 ** 20;
 const shardMs = 60_000;
 
-function identityOf({ weights, preprocessing, dtype }: FeatureRequest, { layer, grid }: PooledMap): MapIdentity {
+function identityOf({ weights, preprocessing, dtype }: FeatureRequest, { layer, grid }: FeatureMapName): MapIdentity {
   return { weights, preprocessing, layer, grid, dtype };
 }
 
-/** The entries of one map over its shards, each `[g, g, C]` under its frame's hash. */
+/** The entries of one map over its shards, each `[h, w, C]` under its frame's hash. */
 class MapStore {
   private readonly shards: SafetensorsFile[] = [];
   private readonly shardOf = new Map<string, SafetensorsFile>();
@@ -106,11 +114,11 @@ class MapStore {
       if (shard === undefined) throw new Error(`no cached features of frame ${frame}`);
       return { shape: shard.shapeOf(frame), values: shard.read(frame) };
     });
-    const [g = 0, , C = 0] = parts[0]?.shape ?? [];
-    const size = g * g * C;
+    const [h = 0, w = 0, C = 0] = parts[0]?.shape ?? [];
+    const size = h * w * C;
     const all = new Float32Array(parts.length * size);
     parts.forEach(({ values }, i) => all.set(values, i * size));
-    return tf.tensor4d(all, [parts.length, g, g, C]);
+    return tf.tensor4d(all, [parts.length, h, w, C]);
   }
 
   close(): void {
@@ -142,7 +150,12 @@ function missingFrames(frames: readonly string[], stores: readonly MapStore[]): 
 type Entries = Map<string, TensorData>;
 
 /** One frame's map as it is stored. @throws BadInput when it is too large for float16. */
-function stored(values: Float32Array, shape: readonly number[], dtype: FeatureDtype, { layer }: PooledMap): TensorData {
+function stored(
+  values: Float32Array,
+  shape: readonly number[],
+  dtype: FeatureDtype,
+  { layer }: FeatureMapName,
+): TensorData {
   if (dtype === 'float32') return float32Data(values, shape);
   const outside = values.find((value) => Math.abs(value) >= 65520);
   if (outside === undefined) return float16Data(values, shape);
@@ -150,16 +163,16 @@ function stored(values: Float32Array, shape: readonly number[], dtype: FeatureDt
   throw new BadInput({ where: `teacher feature ${layer}`, expected: 'values below 65520', got: String(outside), fix });
 }
 
-/** Adds what the teacher says about some frames to the entries of each map, but for what its store has already. */
+/** Adds what the model says about some frames to the entries of each map, but for what its store has already. */
 async function computeInto(
   entries: readonly Entries[],
   stores: readonly MapStore[],
-  { frames, batch, maps, dtype, images, teacher }: FeatureRequest,
+  { frames, batch, maps, dtype, images, forward }: FeatureRequest,
   indices: readonly number[],
 ): Promise<void> {
   const padding = new Array<number>(batch - indices.length).fill(indices[0] as number);
   const input = await images([...indices, ...padding]);
-  const outputs = teacher(input);
+  const outputs = forward(input);
   for (const [map, output] of outputs.entries()) {
     const values = await output.data<'float32'>();
     const [, ...shape] = output.shape;
@@ -168,7 +181,7 @@ async function computeInto(
       const frame = frames[index] as string;
       if (stores[map]?.has(frame)) return;
       const ofFrame = values.slice(i * size, (i + 1) * size);
-      entries[map]?.set(frame, stored(ofFrame, shape, dtype, maps[map] as PooledMap));
+      entries[map]?.set(frame, stored(ofFrame, shape, dtype, maps[map] as FeatureMapName));
     });
   }
   tf.dispose([input, ...outputs]);
@@ -193,7 +206,7 @@ async function flush(stores: readonly MapStore[], entries: readonly Entries[]): 
 async function computeMissing(request: FeatureRequest, stores: readonly MapStore[]): Promise<number> {
   const missing = missingFrames(request.frames, stores);
   if (missing.length === 0) return 0;
-  const progress = startProgress('Teacher features', missing.length);
+  const progress = startProgress(request.title, missing.length);
   const byStore = new Map(stores.map((store): [MapStore, Entries] => [store, new Map()]));
   const entries = stores.map((store) => byStore.get(store) as Entries);
   let flushed = monotonicMs();
@@ -224,7 +237,7 @@ async function keepBelow(cap: number): Promise<void> {
 }
 
 /**
- * The pooled features of a frozen teacher for all frames of a request: what the cache lacks is computed and stored in
+ * The features of a frozen model for all frames of a request: what the cache lacks is computed and stored in
  * safetensors shards under `.cache/features`, then everything is read from there, so that a first and a later run train on
  * the same bits. An interrupted pass keeps what it has; a killed one all but its last minute. Where `NCORE_CACHE_GB` caps the
  * cache, maps that no run is using make room, the least recently used first. The caller closes the result.

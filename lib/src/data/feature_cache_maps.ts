@@ -12,7 +12,8 @@ export interface MapIdentity {
   readonly weights: string;
   readonly preprocessing: unknown;
   readonly layer: string;
-  readonly grid: number;
+  /** Null: not pooled. */
+  readonly grid: number | null;
   readonly dtype: string;
 }
 
@@ -21,7 +22,8 @@ export interface CachedMap {
   readonly folder: string;
   /** Undefined where its `map.json` is missing or broken. */
   readonly layer: string | undefined;
-  readonly grid: number | undefined;
+  /** Null: not pooled. */
+  readonly grid: number | null | undefined;
   readonly bytes: number;
   readonly lastUsed: Date;
   readonly inUse: boolean;
@@ -32,7 +34,7 @@ const leaseFolder = (): string => join(featuresFolder(), '.in_use');
 const identityFile = 'map.json';
 const readOnly = new Set(['EROFS', 'EACCES', 'EPERM']);
 
-/** The folder of one map of one teacher. */
+/** The folder of one map of one model. */
 export function mapFolder({ weights, preprocessing, layer, grid, dtype }: MapIdentity): string {
   const identity = JSON.stringify({ weights, preprocessing, layer, grid, dtype });
   return join(featuresFolder(), createHash('sha256').update(identity).digest('hex').slice(0, 32));
@@ -106,7 +108,7 @@ function describeMap(folder: string, held: ReadonlySet<string>): CachedMap {
   return {
     folder,
     layer: typeof layer === 'string' ? layer : undefined,
-    grid: typeof grid === 'number' ? grid : undefined,
+    grid: typeof grid === 'number' || grid === null ? grid : undefined,
     bytes,
     lastUsed: statSync(folder).mtime,
     inUse: held.has(basename(folder)),

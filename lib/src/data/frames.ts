@@ -1,20 +1,8 @@
-import { basename } from 'node:path';
 import { BadInput } from '../host/errors.js';
-import { printable } from '../host/text.js';
-import { openAvi, type Avi } from '../files/avi.js';
-import { decodeFrames } from '../files/ffmpeg.js';
-import { decodeJpeg } from '../files/jpeg.js';
+import { openClip } from './clip.js';
 import { readFrameFile } from './frame_file.js';
 import type { GreyImage, Study } from './study.js';
-
-/** What decoded the frames: the library's own reader of Motion-JPEG AVI, ffmpeg, or its reader of NIfTI. */
-export type Decoder = 'mjpeg' | 'ffmpeg' | 'nifti';
-
-/** Chosen frames of one video. */
-export interface Frames {
-  readonly images: readonly GreyImage[];
-  readonly decoder: Decoder;
-}
+import { readFrames, type Decoder, type FrameOptions } from './video_frames.js';
 
 /** The end-diastolic and end-systolic frame of a study. */
 export interface FramePair {
@@ -28,51 +16,6 @@ export type Extraction =
   | { readonly kind: 'frames'; readonly study: Study; readonly frames: FramePair }
   | { readonly kind: 'unreadable'; readonly study: Study; readonly reason: string };
 
-export interface FrameOptions {
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Decodes frames with ffmpeg, which gives them in ascending order and once each. */
-async function withFfmpeg(
-  video: string,
-  stored: readonly number[],
-  { signal }: FrameOptions,
-): Promise<readonly GreyImage[]> {
-  const ascending = [...new Set(stored)].sort((a, b) => a - b);
-  const images = await decodeFrames(video, ascending, { signal });
-  return stored.map((frame) => images[ascending.indexOf(frame)] as GreyImage);
-}
-
-const isAvi = (video: string): boolean => video.toLowerCase().endsWith('.avi');
-
-/** Frames of an AVI file: JPEG images one by one through the index, any other codec with ffmpeg. */
-async function framesOfAvi(
-  avi: Avi,
-  video: string,
-  indices: readonly number[],
-  options: FrameOptions,
-): Promise<Frames> {
-  const stored = indices.map((frame) => avi.storedIndex(frame));
-  if (!avi.isMotionJpeg) return { images: await withFfmpeg(video, stored, options), decoder: 'ffmpeg' };
-  const name = printable(basename(video));
-  const images = indices.map((frame) => decodeJpeg(avi.readFrame(frame), `${name}, frame ${frame}`));
-  return { images, decoder: 'mjpeg' };
-}
-
-/**
- * Frames of a video (0-based, in the order asked for); only these are decoded where the file has an index. A video that
- * cannot be read and a frame beyond its end are {@link BadInput}.
- */
-export async function readFrames(
-  video: string,
-  indices: readonly number[],
-  options: FrameOptions = {},
-): Promise<Frames> {
-  options.signal?.throwIfAborted();
-  if (isAvi(video)) return framesOfAvi(openAvi(video), video, indices, options);
-  return { images: await withFfmpeg(video, indices, options), decoder: 'ffmpeg' };
-}
-
 async function decodePair({ video, edFrame, esFrame }: Study, options: FrameOptions): Promise<FramePair> {
   if (typeof video === 'string') {
     const { images, decoder } = await readFrames(video, [edFrame, esFrame], options);
@@ -80,6 +23,11 @@ async function decodePair({ video, edFrame, esFrame }: Study, options: FrameOpti
     return { ED, ES, decoder };
   }
   options.signal?.throwIfAborted();
+  if ('clip' in video) {
+    const clip = await openClip(video.clip, options);
+    const [ED, ES] = (await clip.read([edFrame, esFrame], options)) as [GreyImage, GreyImage];
+    return { ED, ES, decoder: clip.decoder };
+  }
   return { ED: readFrameFile(video.ED).image, ES: readFrameFile(video.ES).image, decoder: 'nifti' };
 }
 

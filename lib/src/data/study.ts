@@ -18,6 +18,11 @@ export interface FrameFiles {
   readonly ES: FrameFile;
 }
 
+/** A clip of one's own, masked and cropped when its frames are read. */
+export interface ClipFile {
+  readonly clip: string;
+}
+
 /** How good a view is to look at, as CAMUS grades it. */
 export type ImageQuality = 'Good' | 'Medium' | 'Poor';
 
@@ -27,8 +32,8 @@ export interface Study {
   readonly patient: string;
   readonly view: View;
   readonly split: Split;
-  /** Absolute path of the cine, or those of the ED and the ES picture. */
-  readonly video: string | FrameFiles;
+  /** Absolute path of the cine, those of the ED and the ES picture, or that of a clip of one's own. */
+  readonly video: string | FrameFiles | ClipFile;
   /** End-diastolic frame, 0-based. */
   readonly edFrame: number;
   /** End-systolic frame, 0-based; may precede ED. */

@@ -43,10 +43,13 @@ function codeOf(error: unknown): string {
   throw error;
 }
 
-type Found = { readonly kind: 'found'; readonly path: string } | { readonly kind: 'none'; readonly reasons: string[] };
+/** A file of a data set, or why there is none. */
+export type Located =
+  { readonly kind: 'found'; readonly path: string } | { readonly kind: 'none'; readonly reasons: string[] };
 
-function locate(name: string, { folder, allowed }: VideoFolder): Found {
-  const outside: Found = { kind: 'none', reasons: [`video outside the data root: FileName "${printable(name)}"`] };
+/** Finds a file by its name in a data set, which it must not leave. */
+export function locateVideo(name: string, { folder, allowed }: VideoFolder): Located {
+  const outside: Located = { kind: 'none', reasons: [`video outside the data root: FileName "${printable(name)}"`] };
   if (name.includes('\0')) return outside;
   const path = resolve(folder, name);
   const shown = printable(relative(resolve(folder, '..'), path));
@@ -81,7 +84,7 @@ function frameFaults(avi: Avi, wanted: readonly number[]): string[] {
 
 /** Checks the video of a study and that the wanted frames (0-based) are in it, by header and index alone. */
 export function checkVideo(name: string, wanted: readonly number[], videos: VideoFolder): VideoCheck {
-  const found = locate(name, videos);
+  const found = locateVideo(name, videos);
   if (found.kind === 'none') return found;
   try {
     const avi = openAvi(found.path);

@@ -38,12 +38,13 @@ export async function microBatch(
   augmentation?: Key,
 ): Promise<MicroBatch> {
   const { indices, valid } = chunk;
-  const { ED, ES } = await data.images(indices, augmentation);
+  const { ED, ES, known = [] } = await data.images(indices, augmentation);
   const teacher = withTeacher ? await data.teacher(indices) : [];
   const labels = indices.map((index) => data.studies[index]?.targets ?? null);
   return {
     ED,
     ES,
+    known,
     targets: tf.tensor2d(
       labels.map((targets) => (targets === null ? [0, 0, 0] : [...standardise(targets, standardisation)])),
     ),

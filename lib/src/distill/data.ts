@@ -16,7 +16,7 @@ export interface TrainData {
   readonly train: readonly number[];
   /** Labelled. */
   readonly validation: readonly number[];
-  /** The student's inputs `[B, H, W, 3]`, with a key augmented as it says; the caller owns them. */
+  /** The student's inputs `[B, H, W, 3]`, with a key augmented as it says, or what its frozen prefix makes of them; the caller owns them. */
   images(indices: readonly number[], augmentation?: Key): FramePair | Promise<FramePair>;
   /** Per bridge the teacher's pooled map `[2B, g, g, Ct]`, ED above ES; the caller owns them. Not called without bridges. */
   teacher(indices: readonly number[]): readonly tf.Tensor4D[] | Promise<readonly tf.Tensor4D[]>;

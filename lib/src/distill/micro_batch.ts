@@ -4,6 +4,8 @@ import type * as tf from '@tensorflow/tfjs';
 export interface MicroBatch {
   readonly ED: tf.Tensor4D;
   readonly ES: tf.Tensor4D;
+  /** Of a student that begins after its frozen prefix, that prefix's other maps: `[2B, h, w, c]`. */
+  readonly known: readonly tf.Tensor4D[];
   /** Standardised, anything where unlabelled: `[B, 3]`. */
   readonly targets: tf.Tensor2D;
   /**
@@ -21,12 +23,13 @@ export interface MicroBatch {
 
 /** The tensors of a micro-batch in a fixed order, as a compiled step takes them. */
 export function batchTensors(batch: MicroBatch): tf.Tensor[] {
-  const { ED, ES, targets, taskWeights, featureWeights, seed, teacher } = batch;
-  return [ED, ES, targets, taskWeights, featureWeights, seed, ...teacher];
+  const { ED, ES, targets, taskWeights, featureWeights, seed, known, teacher } = batch;
+  return [ED, ES, targets, taskWeights, featureWeights, seed, ...known, ...teacher];
 }
 
-/** The inverse of {@link batchTensors}. */
-export function batchOf(tensors: readonly tf.Tensor[]): MicroBatch {
-  const [ED, ES, targets, taskWeights, featureWeights, seed, ...teacher] = tensors;
-  return { ED, ES, targets, taskWeights, featureWeights, seed, teacher } as MicroBatch;
+/** The inverse of {@link batchTensors}, of a batch with so many of the teacher's maps. */
+export function batchOf(tensors: readonly tf.Tensor[], bridges: number): MicroBatch {
+  const [ED, ES, targets, taskWeights, featureWeights, seed, ...maps] = tensors;
+  const [known, teacher] = [maps.slice(0, maps.length - bridges), maps.slice(maps.length - bridges)];
+  return { ED, ES, targets, taskWeights, featureWeights, seed, known, teacher } as MicroBatch;
 }

@@ -1,5 +1,5 @@
 import { changesFrames, type Augmentation } from '../data/augment.js';
-import type { Training } from '../schema/generated/experiment.js';
+import type { Experiment, Training } from '../schema/generated/experiment.js';
 import type { AdamWOptions } from './adamw.js';
 import { constantly, rateAt, valueAt, type RateSchedule, type Schedule } from './curriculum.js';
 import type { FeatureLoss, TargetWeights, TaskLoss } from './losses.js';
@@ -104,7 +104,7 @@ function lossesOf({ feature_loss, task_loss, target_weights, consistency_weight 
  * and features together. The feature weight stays at its start in the first stage and follows its schedule in the second.
  * Half of a group is unlabelled where there are such studies.
  */
-export function planOf(training: Training, seed: number): TrainPlan {
+export function planOf({ training, seed, adapter }: Pick<Experiment, 'training' | 'seed' | 'adapter'>): TrainPlan {
   const { feature_weight, task_weight, feature_steps, steps, clip_norm } = training;
   const features: Stage = {
     name: 'features',
@@ -137,7 +137,7 @@ export function planOf(training: Training, seed: number): TrainPlan {
       betas: [0.9, 0.999],
       eps: 1e-8,
       weight_decay: training.weight_decay,
-      decay_vectors: training.decay_vectors,
+      decay_vectors: training.decay_vectors === 'auto' ? adapter !== null : training.decay_vectors,
     },
     max_grad_norm: clip_norm > 0 ? clip_norm : null,
     validateEvery: training.validate_every,

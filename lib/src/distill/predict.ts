@@ -16,10 +16,14 @@ export interface Predictor {
 }
 
 export function createPredictor(student: Student): Predictor {
-  const forward = compile((ED: tf.Tensor4D, ES: tf.Tensor4D) => student.forward({ ED, ES }).targets, {
-    name: 'predict',
-  });
-  return { predict: ({ ED, ES }) => forward.async(ED, ES), dispose: () => forward.dispose() };
+  const forward = compile(
+    (ED: tf.Tensor4D, ES: tf.Tensor4D, ...known: tf.Tensor4D[]) => student.forward({ ED, ES, known }).targets,
+    { name: 'predict' },
+  );
+  return {
+    predict: ({ ED, ES, known = [] }) => forward.async(ED, ES, ...known),
+    dispose: () => forward.dispose(),
+  };
 }
 
 /** Predicted EDV (mL), ESV (mL) and EF (%) of chosen studies, in micro-batches of one size. */
@@ -37,7 +41,7 @@ export async function predictTargets(
     const frames = await data.images(chunk.indices);
     const output = await predictor.predict(frames);
     const rows = (await output.array()) as unknown as Targets[];
-    tf.dispose([frames.ED, frames.ES, output]);
+    tf.dispose([frames.ED, frames.ES, ...(frames.known ?? []), output]);
     for (const row of rows.slice(0, chunk.valid)) predictions.push(destandardise(row, standardisation));
   }
   return predictions;

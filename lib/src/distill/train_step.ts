@@ -38,7 +38,7 @@ export function microBatchLosses(
   objective: Objective = squaredErrors,
 ): MicroBatchLosses {
   return tf.tidy(() => {
-    const output = student.forward({ ED: batch.ED, ES: batch.ES }, dropoutKey(batch.seed));
+    const output = student.forward(batch, dropoutKey(batch.seed));
     const task = supervisedLoss(output.targets, batch.targets, objective);
     const feature =
       bridges.length > 0 ? bridgesLoss(bridges, output.features, batch.teacher, objective.feature) : undefined;
@@ -110,7 +110,13 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
 
   const accumulate = compile(
     (...inputs: tf.Tensor[]): tf.Tensor[] => {
-      const { task, feature, gradient } = microBatchGradient(student, bridges, variables, batchOf(inputs), objective);
+      const { task, feature, gradient } = microBatchGradient(
+        student,
+        bridges,
+        variables,
+        batchOf(inputs, bridges.length),
+        objective,
+      );
       sum.assign(tf.add(sum, gradient));
       return feature === undefined ? [task] : [task, feature];
     },

@@ -55,10 +55,14 @@ export function describeStart(bytes: Buffer): string {
   return `bytes that begin with "${printable(text)}"`;
 }
 
+/** Whether a file that begins so is an AVI file (its first 12 bytes tell). */
+export function isAvi(start: Buffer): boolean {
+  return start.toString('latin1', 0, 4) === 'RIFF' && start.toString('latin1', 8, 12) === 'AVI ';
+}
+
 function riffsOf(file: ByteFile, where: string): Chunk[] {
   const head = file.read(0, 132);
-  const isAvi = head.toString('latin1', 0, 4) === 'RIFF' && head.toString('latin1', 8, 12) === 'AVI ';
-  if (!isAvi) throw new BadInput({ where, expected: 'an AVI file (RIFF … AVI)', got: describeStart(head) });
+  if (!isAvi(head)) throw new BadInput({ where, expected: 'an AVI file (RIFF … AVI)', got: describeStart(head) });
   const declared = head.readUInt32LE(4);
   // A recorder that was stopped leaves the size 0 or −1; a pad byte at the end may be missing.
   const unfinished = declared === 0 || declared === 0xffffffff;

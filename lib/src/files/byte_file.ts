@@ -19,6 +19,11 @@ export function unreadable(path: string, error: unknown): unknown {
   return new BadInput({ where, expected: 'a file that can be read', got: String(error.code) }, { cause: error });
 }
 
+/** Bytes in memory read as a file is. */
+export function bytesAsFile(bytes: Buffer): ByteFile {
+  return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
+}
+
 function openToRead(path: string): number {
   try {
     return openSync(path, 'r');

@@ -3,7 +3,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
 import { BadInput, messageOf } from '../host/errors.js';
 import { printable } from '../host/text.js';
-import { describeStart } from './avi.js';
+import { describeStart, isAvi } from './avi.js';
 import { withByteFile } from './byte_file.js';
 import type { GreyImage } from './image.js';
 
@@ -46,7 +46,7 @@ export async function findFfmpeg(): Promise<string | undefined> {
 function demuxerOf(path: string): string {
   const head = withByteFile(path, (file) => file.read(0, 132));
   const text = head.toString('latin1');
-  if (text.startsWith('RIFF') && text.slice(8, 12) === 'AVI ') return 'avi';
+  if (isAvi(head)) return 'avi';
   if (text.slice(4, 8) === 'ftyp') return 'mov';
   if (text.startsWith('\x1aE\xdf\xa3')) return 'matroska';
   throw new BadInput({
@@ -81,6 +81,52 @@ function parsePgm(bytes: Buffer): GreyImage[] {
   return images;
 }
 
+/** Runs of neighbours in an ascending list, as ffmpeg's expressions say them: one term for a run, however long. */
+function selection(frames: readonly number[]): string {
+  const runs: [number, number][] = [];
+  for (const frame of frames) {
+    const last = runs.at(-1);
+    if (last !== undefined && last[1] === frame - 1) last[1] = frame;
+    else runs.push([frame, frame]);
+  }
+  return runs.map(([first, last]) => `between(n,${first},${last})`).join('+');
+}
+
+async function ffmpegFor(where: string): Promise<string> {
+  const program = await findFfmpeg();
+  if (program !== undefined) return program;
+  throw new BadInput({
+    where,
+    expected: 'ffmpeg for a video that is not Motion-JPEG',
+    got: 'none (FFMPEG_PATH, ffmpeg-static, PATH)',
+    fix: 'install ffmpeg or set FFMPEG_PATH',
+  });
+}
+
+const safely = ['-nostdin', '-hide_banner', '-loglevel', 'error', '-max_alloc', String(memoryLimit)];
+
+function inputOf(path: string, demuxer: string): string[] {
+  return ['-protocol_whitelist', 'file,pipe', '-f', demuxer, '-threads', '1', '-i', `file:${path}`, '-map', '0:v:0'];
+}
+
+/** What ffmpeg gives, its complaints as {@link BadInput}. */
+async function runFfmpeg(
+  where: string,
+  parameters: string[],
+  maxBuffer: number,
+  signal: AbortSignal | undefined,
+): Promise<Buffer> {
+  const options = { maxBuffer, ...(signal === undefined ? {} : { signal }) };
+  try {
+    return await execute(await ffmpegFor(where), [...safely, ...parameters], options);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof BadInput) throw error;
+    const got = `an error (${printable(messageOf(error), 200)})`;
+    throw new BadInput({ where, expected: 'a video that ffmpeg decodes', got }, { cause: error });
+  }
+}
+
 /** What {@link decodeFrames} takes besides the file. */
 export interface DecodeOptions {
   readonly signal?: AbortSignal | undefined;
@@ -97,32 +143,35 @@ export async function decodeFrames(
   { signal }: DecodeOptions = {},
 ): Promise<GreyImage[]> {
   const where = printable(basename(path));
-  const demuxer = demuxerOf(path);
-  const program = await findFfmpeg();
-  if (program === undefined) {
-    throw new BadInput({
-      where,
-      expected: 'ffmpeg for a video that is not Motion-JPEG',
-      got: 'none (FFMPEG_PATH, ffmpeg-static, PATH)',
-      fix: 'install ffmpeg or set FFMPEG_PATH',
-    });
-  }
-  const chosen = frames.map((frame) => `eq(n,${frame})`).join('+');
   // Numbered anew at a fixed rate, so that the output's frame rate neither repeats nor drops an image.
-  const filter = `select='${chosen}',settb=1/25,setpts=N`;
-  const input = ['-protocol_whitelist', 'file,pipe', '-f', demuxer, '-threads', '1', '-i', `file:${path}`];
-  const output = ['-map', '0:v:0', '-vf', filter, '-frames:v', String(frames.length), '-r', '25'];
+  const filter = `select='${selection(frames)}',settb=1/25,setpts=N`;
+  const output = ['-vf', filter, '-frames:v', String(frames.length), '-r', '25'];
   const format = ['-f', 'image2pipe', '-c:v', 'pgm', '-pix_fmt', 'gray', 'pipe:1'];
-  const global = ['-nostdin', '-hide_banner', '-loglevel', 'error', '-max_alloc', String(memoryLimit)];
-  const options = { maxBuffer: frames.length * largestImage, ...(signal === undefined ? {} : { signal }) };
-  let images: GreyImage[];
-  try {
-    images = parsePgm(await execute(program, [...global, ...input, ...output, ...format], options));
-  } catch (error) {
-    signal?.throwIfAborted();
-    const got = `an error (${printable(messageOf(error), 200)})`;
-    throw new BadInput({ where, expected: 'a video that ffmpeg decodes', got }, { cause: error });
-  }
+  const parameters = [...inputOf(path, demuxerOf(path)), ...output, ...format];
+  const images = parsePgm(await runFfmpeg(where, parameters, frames.length * largestImage, signal));
   if (images.length === frames.length) return images;
-  throw new BadInput({ where, expected: `frames ${frames.join(', ')}`, got: `${images.length} of them from ffmpeg` });
+  const wanted = printable(frames.join(', '));
+  throw new BadInput({ where, expected: `frames ${wanted}`, got: `${images.length} of them from ffmpeg` });
+}
+
+/** The video stream of a file as its packets say; nothing is decoded. */
+export interface VideoStream {
+  readonly frames: number;
+  /** NaN where the packets bear no times. */
+  readonly fps: number;
+}
+
+const longestList = 2 ** 26;
+
+/** Counts the frames of a video file through ffmpeg, under the same limits as {@link decodeFrames}. */
+export async function probeVideo(path: string, { signal }: DecodeOptions = {}): Promise<VideoStream> {
+  const where = printable(basename(path));
+  const list = ['-c', 'copy', '-f', 'framecrc', 'pipe:1'];
+  const text = (await runFfmpeg(where, [...inputOf(path, demuxerOf(path)), ...list], longestList, signal)).toString();
+  const [, numerator = NaN, denominator = NaN] = (/^#tb 0: (\d+)\/(\d+)$/m.exec(text) ?? []).map(Number);
+  const times = [...text.matchAll(/^0,\s*-?\d+,\s*(-?\d+),/gm)].map((match) => Number(match[1]));
+  if (times.length === 0) throw new BadInput({ where, expected: 'a video stream with frames', got: 'none' });
+  const [first, last] = times.reduce(([low, high], t) => [Math.min(low, t), Math.max(high, t)], [Infinity, -Infinity]);
+  const fps = ((times.length - 1) * denominator) / ((last - first) * numerator);
+  return { frames: times.length, fps: Number.isFinite(fps) ? fps : NaN };
 }

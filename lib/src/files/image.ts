@@ -12,6 +12,11 @@ export interface ColourImage {
 
 export type Image = GreyImage | ColourImage;
 
+/** The luma of ITU-R BT.601 of red, green and blue, as JPEG files store it; each 0 to 255. */
+export function luma(red: number, green: number, blue: number): number {
+  return Math.round(0.299 * red + 0.587 * green + 0.114 * blue);
+}
+
 /** A colour image from its values as files hold them: red, green and blue of one pixel after the other. */
 export function colourImage(height: number, width: number, data: Uint8Array): ColourImage {
   const plane = (channel: number): GreyImage => {

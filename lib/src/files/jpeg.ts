@@ -1,6 +1,6 @@
 import jpeg from 'jpeg-js';
 import { BadInput, messageOf } from '../host/errors.js';
-import type { GreyImage } from './image.js';
+import { luma, type GreyImage } from './image.js';
 
 /** More than any ultrasound frame has; larger ones are refused before anything is allocated. */
 const largest = { megapixels: 10, megabytes: 256 };
@@ -9,6 +9,7 @@ const SOF0 = 0xc0;
 const SOF2 = 0xc2;
 const DHT = 0xc4;
 const SOS = 0xda;
+const APP0 = 0xe0;
 const APP14 = 0xee;
 
 interface Segment {
@@ -44,12 +45,17 @@ function standardHuffmanTables(): Uint8Array {
   return data.subarray(segment.start, segment.start + 4 + segment.payload.length);
 }
 
-/** Whether the components are red, green and blue: an Adobe segment says so (transform 0), or their names. */
-function isRgb(segments: readonly Segment[]): boolean {
+/**
+ * Whether the components are red, green and blue: an Adobe segment says so (transform 0), or their names, or what stands
+ * around the image where its own segments say nothing (JFIF is luma and chroma always).
+ */
+function isRgb(segments: readonly Segment[], otherwise: boolean): boolean {
   const adobe = segments.find(({ marker }) => marker === APP14)?.payload;
-  if (adobe?.[0] === 0x41 && adobe[11] === 0) return true;
+  if (adobe?.[0] === 0x41) return adobe[11] === 0;
   const frame = segments.find(({ marker }) => marker >= SOF0 && marker <= SOF2)?.payload;
-  return frame?.[6] === 0x52 && frame[9] === 0x47 && frame[12] === 0x42;
+  if (frame?.[5] !== 3) return false;
+  if (frame[6] === 0x52 && frame[9] === 0x47 && frame[12] === 0x42) return true;
+  return otherwise && !segments.some(({ marker }) => marker === APP0);
 }
 
 /**
@@ -68,12 +74,13 @@ function completed(bytes: Uint8Array, segments: readonly Segment[]): Uint8Array 
 
 /**
  * A JPEG image as grey: the luma as stored (ITU-R BT.601 weights where it is stored as RGB). Images of Motion-JPEG
- * without Huffman tables get the standard ones. Anything that does not decode is {@link BadInput} at `where`.
+ * without Huffman tables get the standard ones; `rgb` tells what the components are where the image itself does not.
+ * Anything that does not decode is {@link BadInput} at `where`.
  */
-export function decodeJpeg(bytes: Uint8Array, where: string): GreyImage {
+export function decodeJpeg(bytes: Uint8Array, where: string, { rgb: otherwise = false } = {}): GreyImage {
   try {
     const segments = segmentsOf(bytes);
-    const rgb = isRgb(segments);
+    const rgb = isRgb(segments, otherwise);
     const { width, height, data } = jpeg.decode(completed(bytes, segments), {
       useTArray: true,
       formatAsRGBA: false,
@@ -85,9 +92,7 @@ export function decodeJpeg(bytes: Uint8Array, where: string): GreyImage {
     const grey = new Uint8Array(width * height);
     for (let i = 0; i < grey.length; i++) {
       const first = data[3 * i] as number;
-      grey[i] = rgb
-        ? Math.round(0.299 * first + 0.587 * (data[3 * i + 1] as number) + 0.114 * (data[3 * i + 2] as number))
-        : first;
+      grey[i] = rgb ? luma(first, data[3 * i + 1] as number, data[3 * i + 2] as number) : first;
     }
     return { height, width, data: grey };
   } catch (error) {

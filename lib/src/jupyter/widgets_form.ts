@@ -142,6 +142,20 @@ function group(schema: FormSchema, path: readonly string[], values: Values, cont
   return [html(`<b>${escapeHtml(schema.title ?? path.join('.'))}</b>`), ...fields];
 }
 
+/** A group that may be null: a box says whether it is there; meanwhile its fields keep what is chosen in them. */
+function optionalGroup(schema: FormSchema, path: readonly string[], values: Values, context: Context): Widget[] {
+  const name = path.at(-1) as string;
+  const { title = name, description = name } = schema;
+  const held = (values[name] ?? {}) as Values;
+  if (values[name] === undefined) values[name] = held;
+  const box = checkbox({ value: values[name] !== null, description: title, tooltip: description, ...appearance });
+  box.observe((chosen) => {
+    values[name] = chosen ? held : null;
+    context.onChange(path.join('.'), values[name]);
+  });
+  return [hBox([box, help(description)]), ...group(schema, path, held, context)];
+}
+
 function fieldsOf(
   schema: FormSchema,
   names: readonly string[],
@@ -153,6 +167,7 @@ function fieldsOf(
     const property = resolve(schema.properties?.[name] ?? {}, context.root);
     if (values[name] === undefined && property.default !== undefined) values[name] = structuredClone(property.default);
     if (property.properties === undefined) return scalarField(property, [...path, name], values, context);
+    if (property.type?.includes('null') === true) return optionalGroup(property, [...path, name], values, context);
     const nested = (values[name] ??= {}) as Values;
     return group(property, [...path, name], nested, context);
   });

@@ -1,6 +1,13 @@
 import { openSafetensors, type OpenTensorSource } from '../files/safetensors.js';
 import { BadInput } from '../host/errors.js';
-import { checkEntries, denseLeaf, load, type LeafMaker, type TensorSource } from '../tree/params.js';
+import {
+  checkEntries,
+  denseLeaf,
+  load,
+  type LeafMaker,
+  type PackedEntries,
+  type TensorSource,
+} from '../tree/params.js';
 import type { ParamsOf, Spec } from '../tree/spec.js';
 
 /**
@@ -20,7 +27,8 @@ export function prefixOf(source: Pick<TensorSource, 'where' | 'names'>, anchor: 
 
 /**
  * The parameters of a model from a checkpoint file, index or folder in whatever prefix and dtype it is stored; entries of
- * other models in it are ignored. `leafOf` may keep weights at another precision. The caller owns the tensors.
+ * other models in it are ignored. `leafOf` may keep weights at another precision; `packedIn` knows those that the file holds
+ * packed. The caller owns the tensors.
  * @throws BadInput naming the file and the missing, misshapen or damaged entry.
  */
 export function loadCheckpoint<S extends Spec>(
@@ -28,11 +36,12 @@ export function loadCheckpoint<S extends Spec>(
   path: string,
   anchor: string,
   leafOf: LeafMaker = denseLeaf,
+  packedIn?: (source: OpenTensorSource) => PackedEntries,
 ): ParamsOf<S> {
   const source: OpenTensorSource = openSafetensors(path);
   try {
     const prefix = prefixOf(source, anchor);
-    return load(spec, source, (name) => prefix + name, leafOf);
+    return load(spec, source, (name) => prefix + name, leafOf, packedIn?.(source));
   } finally {
     source.close();
   }

@@ -1,5 +1,6 @@
 import { architecture, type Block } from './mobilenet_v5_arch.js';
 import type { MobileNetV5Config } from './mobilenet_v5_config.js';
+import { placedBlocks } from './mobilenet_v5_prefix.js';
 import type { SiglipVisionConfig } from './siglip_vision_config.js';
 import { patchGrid } from './siglip_vision_config.js';
 
@@ -40,21 +41,24 @@ function blockFlops(block: Block, before: number, after: number, kv: number): nu
   }
 }
 
-/** Floating-point operations of convolutions and matrix products of a MobileNetV5 encoder for one frame, a multiply-add counted as two. */
-export function mobilenetV5Flops(config: MobileNetV5Config, size: readonly [number, number]): number {
-  const { stem_chs, stages, fused, fused_chs } = architecture(config);
+/**
+ * Floating-point operations of convolutions and matrix products of a MobileNetV5 encoder for one frame, a multiply-add counted
+ * as two; with `after` (`blocks.i.j`) those up to that block.
+ */
+export function mobilenetV5Flops(config: MobileNetV5Config, size: readonly [number, number], after?: string): number {
+  const arch = architecture(config);
+  const { stem_chs, fused, fused_chs } = arch;
   let map = reduced(size, 2);
   const cellsOf = ([rows, columns]: readonly [number, number]): number => rows * columns;
   let total = 2 * cellsOf(map) * stem_chs * config.in_chans * 9;
   const cells = new Map([[-1, cellsOf(map)]]);
-  for (const [s, blocks] of stages.entries()) {
-    for (const block of blocks) {
-      const after = reduced(map, block.stride);
-      const kv = block.type === 'mqa' ? cellsOf(reduced(after, block.kv_stride)) : 0;
-      total += blockFlops(block, cellsOf(map), cellsOf(after), kv);
-      map = after;
-    }
-    cells.set(s, cellsOf(map));
+  for (const { name, block, endsStage } of placedBlocks(arch)) {
+    const below = map;
+    map = reduced(below, block.stride);
+    const kv = block.type === 'mqa' ? cellsOf(reduced(map, block.kv_stride)) : 0;
+    total += blockFlops(block, cellsOf(below), cellsOf(map), kv);
+    if (name === after) return total;
+    if (endsStage !== undefined) cells.set(endsStage, cellsOf(map));
   }
   const fusedCells = cells.get(fused[0] as number) as number;
   return total + 2 * fusedCells * 2 * fused_chs * (fused_chs + config.num_features);

@@ -8,6 +8,7 @@ import { param, type ParamsOf } from '../tree/spec.js';
 import type { FeatureMap } from './features.js';
 import * as mobilenet from './mobilenet_v5.js';
 import type { MobileNetV5Config } from './mobilenet_v5_config.js';
+import type { FrozenPrefix } from './mobilenet_v5_prefix.js';
 
 /** What the student predicts, in the order of its outputs. */
 export const targetNames = ['EDV', 'ESV', 'EF'] as const;
@@ -33,16 +34,20 @@ export function spec({ backbone, fusion_size: D }: EchoStudentConfig) {
 
 export type EchoStudentParams = ParamsOf<ReturnType<typeof spec>>;
 
-/** End-diastolic and end-systolic frames of the same studies, `[B, H, W, C]` each. */
+/** End-diastolic and end-systolic frames of the same studies, `[B, H, W, C]` each, or what a frozen prefix makes of them. */
 export interface FramePair {
   readonly ED: tf.Tensor4D;
   readonly ES: tf.Tensor4D;
+  /** Of a prefix its known maps in their order, `[2B, h, w, c]` each, ED above ES. */
+  readonly known?: readonly tf.Tensor4D[];
 }
 
 export interface EchoStudentOptions {
   /** Names of the wanted features of the encoder; none without it. */
   readonly features?: readonly string[] | undefined;
   readonly dropoutKey?: DropoutKey | undefined;
+  /** Whose outputs the pair holds in place of frames. */
+  readonly prefix?: FrozenPrefix | undefined;
 }
 
 /** What a pass gives, owned by the caller. */
@@ -68,14 +73,16 @@ function pooledPair(output: tf.Tensor4D): tf.Tensor2D {
  */
 export function forward(
   params: EchoStudentParams,
-  { ED, ES }: FramePair,
+  { ED, ES, known = [] }: FramePair,
   config: EchoStudentConfig,
-  { features: wanted = [], dropoutKey }: EchoStudentOptions = {},
+  { features: wanted = [], dropoutKey, prefix }: EchoStudentOptions = {},
 ): EchoStudentOutput {
   return tf.tidy((): EchoStudentOutput => {
     const names = [...new Set([...wanted, 'output'])];
-    const images = tf.concat([ED, ES], 0);
-    const found = mobilenet.forward(params.backbone, images, config.backbone, { features: names, dropoutKey });
+    const maps = prefix?.known.map((name, i) => [name, known[i] as tf.Tensor4D] as const) ?? [];
+    const from = prefix && { after: prefix.after, known: Object.fromEntries(maps) };
+    const input = tf.concat([ED, ES], 0);
+    const found = mobilenet.forward(params.backbone, input, config.backbone, { features: names, dropoutKey, from });
     const targets = tf.tidy(() => {
       const pair = pooledPair(found['output'] as tf.Tensor4D);
       const fused = gelu(linear(pair, params.fusion.weight, { bias: params.fusion.bias, dropoutKey }), 'erf');

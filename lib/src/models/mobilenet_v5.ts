@@ -18,6 +18,7 @@ import {
   type BlockParams,
 } from './mobilenet_v5_blocks.js';
 import type { MobileNetV5Config } from './mobilenet_v5_config.js';
+import { blocksUpTo, placedBlocks, type PlacedBlock } from './mobilenet_v5_prefix.js';
 
 /** An entry that every MobileNetV5 has: where its prefix in a checkpoint ends. */
 export const mobilenetV5Anchor = 'conv_stem.conv.weight';
@@ -81,6 +82,16 @@ export interface MobileNetV5Options {
   readonly features?: readonly string[] | undefined;
   /** Given while training: turns on the dropout of LoRA leaves. */
   readonly dropoutKey?: DropoutKey | undefined;
+  /** Begins the pass after a block. */
+  readonly from?: PassBegin | undefined;
+}
+
+/** A pass that begins after a block: its input is that block's output. */
+export interface PassBegin {
+  /** `blocks.i.j`. */
+  readonly after: string;
+  /** Whatever is fused or wanted from below it, under `stem`, `blocks.i.j` or `blocks.i.j.attn`. */
+  readonly known: FeatureMap<tf.Tensor4D>;
 }
 
 function stem(x: tf.Tensor4D, { conv, bn }: StemParams, config: MobileNetV5Config, context: BlockContext): tf.Tensor4D {
@@ -112,42 +123,68 @@ interface Pass {
   readonly arch: Architecture;
   readonly context: BlockContext;
   readonly features: FeatureCollector<tf.Tensor4D>;
+  /** Those to be fused. */
+  readonly levels: tf.Tensor4D[];
 }
 
-/** Stem and stages; gives the levels to be fused, or nothing once every wanted feature has been found. */
-function trunk(images: tf.Tensor4D, params: MobileNetV5Params, config: MobileNetV5Config, pass: Pass) {
-  const { arch, context, features } = pass;
-  const levels: tf.Tensor4D[] = [];
-  const endLevel = (level: number, x: tf.Tensor4D): void => {
-    if (!arch.fused.includes(level)) return;
-    features.hold(x);
-    levels.push(x);
+/** Takes in the output of the stem or of a block: under its names, and where it is fused as a level (the stem is −1). */
+function arrive({ arch, features, levels }: Pass, name: string, level: number | undefined, x: tf.Tensor4D): void {
+  features.offer(name, x);
+  if (level === undefined) return;
+  if (level >= 0) features.offer(`stage.${level}`, x);
+  if (!arch.fused.includes(level)) return;
+  features.hold(x);
+  levels.push(x);
+}
+
+/** Takes in what is known from below the begin of a pass; gives the blocks that remain. */
+function resume(x: tf.Tensor4D, { after, known }: PassBegin, pass: Pass): PlacedBlock[] {
+  const blocks = placedBlocks(pass.arch);
+  const done = blocksUpTo(blocks, after);
+  const copied = new Map(Object.entries(known).map(([name, map]) => [name, tf.clone(map)]));
+  const take = (name: string, level?: number): void => {
+    const map = name === after ? x : copied.get(name);
+    if (map !== undefined) arrive(pass, name, level, map);
   };
-  let x = tf.tidy(() => stem(images, params.conv_stem, config, context));
-  features.offer('stem', x);
-  endLevel(-1, x);
-  for (const [s, blocks] of arch.stages.entries()) {
-    for (const [b, block] of blocks.entries()) {
-      if (features.complete) return undefined;
-      const name = `blocks.${s}.${b}`;
-      const { y, attn } = blockForward(x, block, params.blocks[s]?.[b] as BlockParams, context);
-      features.release(x);
-      x = y;
-      if (attn !== undefined) {
-        features.offer(`${name}.attn`, attn);
-        features.release(attn);
-      }
-      features.offer(name, x);
-    }
-    features.offer(`stage.${s}`, x);
-    endLevel(s, x);
+  take('stem', -1);
+  for (const { name, endsStage } of done) {
+    take(`${name}.attn`);
+    take(name, endsStage);
   }
-  return features.complete ? undefined : levels;
+  return blocks.slice(done.length);
+}
+
+/** Stem and stages, or the blocks that remain of them; false once every wanted feature has been found. */
+function trunk(
+  input: tf.Tensor4D,
+  params: MobileNetV5Params,
+  config: MobileNetV5Config,
+  pass: Pass,
+  from: PassBegin | undefined,
+): boolean {
+  const { arch, context, features } = pass;
+  let x = from === undefined ? tf.tidy(() => stem(input, params.conv_stem, config, context)) : tf.clone(input);
+  if (from === undefined) arrive(pass, 'stem', -1, x);
+  const blocks = from === undefined ? placedBlocks(arch) : resume(x, from, pass);
+  for (const { name, at, block, endsStage } of blocks) {
+    if (features.complete) return false;
+    const { y, attn } = blockForward(x, block, params.blocks[at[0]]?.[at[1]] as BlockParams, context);
+    features.release(x);
+    x = y;
+    if (attn !== undefined) {
+      features.offer(`${name}.attn`, attn);
+      features.release(attn);
+    }
+    arrive(pass, name, endsStage, x);
+  }
+  return !features.complete;
 }
 
 /** The fusion adapter and the classifier, where there is one. */
-function neck(levels: readonly tf.Tensor4D[], params: MobileNetV5Params, config: MobileNetV5Config, pass: Pass): void {
-  const { arch, context, features } = pass;
+function neck(params: MobileNetV5Params, config: MobileNetV5Config, pass: Pass): void {
+  const { arch, context, features, levels } = pass;
+  if (levels.length < arch.fused.length)
+    throw new Error(`fused are levels ${arch.fused.join(', ')}: not all are known`);
   const fused = tf.tidy(() => fuse(levels, params.msfa, fusionBlock(arch, config), context));
   features.offer('msfa.ffn', fused);
   const { classifier, msfa } = params;
@@ -165,14 +202,15 @@ function neck(levels: readonly tf.Tensor4D[], params: MobileNetV5Params, config:
  * MobileNetV5, the vision encoder of Gemma 3n (timm/models/mobilenetv5.py) on images `[B, H, W, C]` (values 0 … 1 for
  * Gemma 3n). The features `[B, h, w, c]`, owned by the caller: `stem`, `blocks.i.j`, `blocks.i.j.attn` (attention before
  * layer scale and skip), `stage.i` (the last block of stage i), `msfa.ffn` (before its resize), `output` (the fused map at
- * `msfa_output_resolution`); with a classifier also `logits` `[B, 1, 1, num_classes]`.
+ * `msfa_output_resolution`); with a classifier also `logits` `[B, 1, 1, num_classes]`. With `from` the input is no images but
+ * the output of a block, and the features are those above it and the known ones.
  * @throws BadInput when a wanted feature does not exist.
  */
 export function forward(
   params: MobileNetV5Params,
-  images: tf.Tensor4D,
+  input: tf.Tensor4D,
   config: MobileNetV5Config,
-  { features: wanted, dropoutKey }: MobileNetV5Options = {},
+  { features: wanted, dropoutKey, from }: MobileNetV5Options = {},
 ): FeatureMap<tf.Tensor4D> {
   const context: BlockContext = {
     pad: config.pad_type === 'same' ? 'same' : 'symmetric',
@@ -180,9 +218,9 @@ export function forward(
     dropoutKey,
   };
   return tf.tidy(() => {
-    const pass: Pass = { arch: architecture(config), context, features: new FeatureCollector<tf.Tensor4D>(wanted) };
-    const levels = trunk(images, params, config, pass);
-    if (levels !== undefined) neck(levels, params, config, pass);
-    return pass.features.result();
+    const features = new FeatureCollector<tf.Tensor4D>(wanted);
+    const pass: Pass = { arch: architecture(config), context, features, levels: [] };
+    if (trunk(input, params, config, pass, from)) neck(params, config, pass);
+    return features.result();
   });
 }

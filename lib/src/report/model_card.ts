@@ -3,7 +3,7 @@ import { escapeHtml, escapeMarkdown } from '../host/escape.js';
 import { formatInterval, formatNumber } from './numbers.js';
 import { researchOnly } from './wording.js';
 
-/** What a model card says about an adapter; texts are data and are escaped, `notices` stand as they are. */
+/** What a model card says about a trained student; texts are data and are escaped, `notices` stand as they are. */
 export interface ModelCard {
   readonly name: string;
   /** UTC. */
@@ -12,15 +12,26 @@ export interface ModelCard {
   readonly base: { readonly name: string; readonly licence: string };
   /** Absent for a student trained without distillation. */
   readonly teacher?: { readonly name: string; readonly licence: string };
-  readonly adapter: {
-    readonly rank: number;
-    readonly alpha: number;
-    readonly parameters: number;
-    readonly targets: readonly string[];
-  };
+  /** How its encoder was trained, and how many of its values. */
+  readonly encoder:
+    | { readonly training: 'full'; readonly parameters: number }
+    | {
+        readonly training: 'lora';
+        readonly parameters: number;
+        readonly rank: number;
+        readonly alpha: number;
+        readonly targets: readonly string[];
+      };
   readonly data: {
     readonly name: string;
     readonly licence: string;
+    /** Null where there are none beyond the licence. */
+    readonly terms_url: string | null;
+    readonly citation: string;
+    /** How it was collected, what it is biased by, and what it says of people. */
+    readonly collection: string;
+    readonly biases: string;
+    readonly sensitive: string;
     readonly trainingStudies: number;
     readonly testStudies: number;
   };
@@ -30,7 +41,7 @@ export interface ModelCard {
   /** Sentences of licences and terms that a copy must carry. */
   readonly notices: readonly string[];
   readonly stamps: readonly string[];
-  /** Beyond those that hold for every adapter. */
+  /** Beyond those that hold for every student. */
   readonly limitations: readonly string[];
 }
 
@@ -39,6 +50,13 @@ const generalLimitations = [
   'Volumes are learned at the depth and geometry of the training images; rescaled images give wrong volumes.',
   'The teacher was not trained on ultrasound; its features are outside their domain.',
   'Not validated on patients of other hospitals, devices, ages or image qualities than those of the training data.',
+];
+
+const intendedUse = [
+  'Intended: research on distillation, on reading volumes from echocardiograms, and on how such readings fail.',
+  'Intended users: researchers and engineers who can judge a regression by its intervals and its failures.',
+  'Out of scope: diagnosis, treatment, triage or any other care of a patient; a decision about a person; screening; use as a ' +
+    'medical device or in one; other views, modalities or species; attempts to identify a patient.',
 ];
 
 const md = escapeMarkdown;
@@ -51,7 +69,8 @@ function markdownTable(head: readonly string[], rows: readonly (readonly string[
 /** Hugging Face's metadata block; a JSON string is a YAML string. */
 function frontMatter(card: ModelCard): string {
   const base = `base_model: ${JSON.stringify(card.base.name)}`;
-  return ['---', 'library_name: peft', base, 'tags: [echocardiography, distillation, lora]', '---'].join('\n');
+  const [library, tag] = card.encoder.training === 'lora' ? ['peft', ', lora'] : ['timm', ''];
+  return ['---', `library_name: ${library}`, base, `tags: [echocardiography, distillation${tag}]`, '---'].join('\n');
 }
 
 function results({ metrics, comparisons }: ModelCard): string {
@@ -70,20 +89,48 @@ function results({ metrics, comparisons }: ModelCard): string {
   ].join('\n\n');
 }
 
-function origin({ base, teacher, adapter, data, training }: ModelCard): string[] {
+function encoderLine(encoder: ModelCard['encoder']): string {
+  const parameters = `${formatNumber(encoder.parameters, 0)} parameters`;
+  if (encoder.training === 'full') return `- Encoder: trained in full, ${parameters}`;
+  const { rank, alpha, targets } = encoder;
+  return `- Adapter: LoRA of rank ${rank}, alpha ${alpha}, ${parameters}, on ${targets.map(md).join(', ')}`;
+}
+
+/** What it learned from and was measured on, and under which terms that is provided. */
+function dataSection({ data }: ModelCard): string {
+  const lines = [
+    `- Data: ${md(data.name)} (${md(data.licence)}), ${data.trainingStudies} training and ${data.testStudies} test studies of ` +
+      'other patients',
+    ...(data.terms_url === null ? [] : [`- Terms: ${escapeHtml(data.terms_url)}`]),
+    `- Cite: ${md(data.citation)}`,
+    `- Collection: ${md(data.collection)}`,
+    `- Biases: ${md(data.biases)}`,
+  ];
+  return lines.join('\n');
+}
+
+/** What a reader should weigh before anything is made of the model. */
+function ethics({ data }: ModelCard): string {
+  return [
+    `- People in the data: ${md(data.sensitive)}`,
+    '- A student is made from the data; whether it may be passed on is for the terms of the data to say as well as for those ' +
+      'of the weights.',
+    '- A wrong EF can lead to wrong care: no reading of this model may reach a patient or a record.',
+  ].join('\n');
+}
+
+function origin({ base, teacher, encoder, training }: ModelCard): string[] {
   const model = (what: string, { name, licence }: ModelCard['base']): string =>
     `- ${what}: ${md(name)} (${md(licence)})`;
   return [
     model('Base model of the student', base),
     teacher === undefined ? '- Trained without distillation' : model('Distilled from the features of', teacher),
-    `- Adapter: LoRA of rank ${adapter.rank}, alpha ${adapter.alpha}, ${formatNumber(adapter.parameters, 0)} parameters,` +
-      ` on ${adapter.targets.map(md).join(', ')}`,
-    `- Data: ${md(data.name)} (${md(data.licence)}), ${data.trainingStudies} training and ${data.testStudies} test studies`,
+    encoderLine(encoder),
     `- Training: ${training.steps} optimizer steps, seed ${training.seed}`,
   ];
 }
 
-/** The model card of an adapter folder as Markdown. */
+/** The model card of a trained student's folder as Markdown; sections after Mitchell et al. 2019 (doi:10.1145/3287560.3287596). */
 export function modelCard(card: ModelCard): string {
   const list = (items: readonly string[]): string => items.map((item) => `- ${md(item)}`).join('\n');
   const sections = [
@@ -93,8 +140,11 @@ export function modelCard(card: ModelCard): string {
     'Reads end-diastolic volume (EDV, mL), end-systolic volume (ESV, mL) and ejection fraction (EF, %) from the ED and ES ' +
       `frames of an echocardiogram. Made ${md(card.created)} by GEMMA 3NCORE.`,
     `## Origin\n\n${origin(card).join('\n')}`,
+    `## Intended use\n\n${list(intendedUse)}`,
+    `## Data\n\n${dataSection(card)}`,
     `## Results\n\n${results(card)}`,
     `## Limitations\n\n${list([...card.limitations, ...generalLimitations])}`,
+    `## Ethical considerations\n\n${ethics(card)}`,
     `## Terms\n\n${card.notices.length === 0 ? 'None beyond the licences above.' : card.notices.map(escapeHtml).join('\n\n')}`,
   ];
   return `${sections.join('\n\n')}\n`;

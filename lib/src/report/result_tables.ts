@@ -26,6 +26,28 @@ export function comparisonsTable(comparisons: readonly ComparisonRow[]): ReportT
   return table('comparisons', 'Differences on the same studies, paired bootstrap by patient', rows, columns);
 }
 
+/** What a run's results stand under: weights and data with their licences, and whether their terms were accepted. */
+export interface TermsRow {
+  readonly name: string;
+  readonly kind: 'model' | 'dataset';
+  readonly licence: string;
+  /** Null where there are none beyond the licence. */
+  readonly terms_url: string | null;
+  readonly citation: string | null;
+  /** In words; null where nothing needs to be accepted. */
+  readonly accepted: string | null;
+}
+
+/** The licences and terms of what a run used. */
+export function termsTable(rows: readonly TermsRow[]): ReportTable {
+  const columns = [
+    ...[text('name'), text('kind'), text('licence'), text('terms_url', 'terms'), text('citation', 'cite')],
+    text('accepted'),
+  ];
+  const cells = rows.map((row) => ({ ...row }));
+  return table('terms', 'Licences and terms of what this run used', cells, columns);
+}
+
 /** Teacher and student side by side. */
 export function costTable({ teacher, student }: Frozen<ReservoirBody['cost']>): ReportTable {
   const columns = [

@@ -24,6 +24,11 @@ function mobilenetPreprocessing(size: number): Preprocessing {
 /** All 1×1 convolutions of MobileNetV5. */
 const pointwise = '.*(conv_pwl|pw_exp\\.conv|pw_proj\\.conv|attn\\.(query|key|value|output)\\.proj)';
 
+const adapter = {
+  ...{ r: 8, lora_alpha: 16, lora_dropout: 0, target_modules: pointwise },
+  ...{ use_rslora: false, use_dora: false },
+};
+
 /**
  * The embedded default: phantom echocardiograms and the miniatures, minutes on two cores. Few studies are labelled, as in a
  * new clinic: distillation also learns from the frames of the others, the baseline cannot.
@@ -46,7 +51,7 @@ const phantom: Experiment = {
   },
   student: { weights: 'mobilenetv5-shapes', preprocessing: mobilenetPreprocessing(112), fusion_size: 64 },
   bridges: [{ teacher: 'last_hidden_state', student: 'stage.2', grid: 7, projector: 'linear' }],
-  adapter: { r: 8, lora_alpha: 16, lora_dropout: 0, target_modules: pointwise, use_rslora: false, use_dora: false },
+  adapter,
   training: {
     steps: 300,
     feature_steps: 100,
@@ -65,9 +70,10 @@ const phantom: Experiment = {
     monitor: 'task_loss',
     rate_plateau: null,
     early_stopping: null,
-    decay_vectors: true,
+    decay_vectors: 'auto',
     balance_ef: false,
     augmentation: { gain: 0, speckle: 0, shadow: 0 },
+    cache_prefix: true,
     validate_every: 50,
     checkpoint_every: 100,
     keep_checkpoints: 3,
@@ -116,7 +122,7 @@ const medsiglipGemma3n: Experiment = {
     { teacher: 'last_hidden_state', student: 'stage.2', grid: 16, projector: 'linear' },
     { teacher: 'last_hidden_state', student: 'output', grid: 16, projector: 'linear' },
   ],
-  adapter: { ...phantom.adapter, r: 16, lora_alpha: 32 },
+  adapter: { ...adapter, r: 16, lora_alpha: 32 },
   training: {
     ...phantom.training,
     steps: 4000,

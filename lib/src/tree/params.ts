@@ -18,7 +18,15 @@ export interface TensorSource {
 }
 
 /** Types that weights are stored in; counters and masks have others. */
-const weightTypes = ['F64', 'F32', 'F16', 'BF16', 'I8', 'U8'];
+const weightTypes = ['F64', 'F32', 'F16', 'BF16'];
+
+/** Weights of a file that are stored packed, several entries a weight (adapters/quantize/bnb_files). */
+export interface PackedEntries {
+  /** Whether an entry is such a weight. @throws BadInput when it is, and not one that is computed with here. */
+  has(name: string, path: string, spec: ParamSpec): boolean;
+  /** The leaf of an entry that `has` affirms; the caller owns it. */
+  read(name: string, path: string, spec: ParamSpec): Leaf;
+}
 
 /** The leaves of a tree by their dotted path. */
 export function flattenParams(params: Params): Map<string, Leaf> {
@@ -71,24 +79,29 @@ function checkEntry(source: TensorSource, name: string, shape: Shape): void {
 }
 
 /**
- * Checks that a file has every parameter of a spec in its shape and a type of weights; reads no values.
+ * Checks that a file has every parameter of a spec in its shape and a type of weights, or packed; reads no values.
  * @throws BadInput naming the missing or misshapen entry.
  */
-export function checkEntries(spec: Spec, source: TensorSource, rename: (path: string) => string): void {
+export function checkEntries(
+  spec: Spec,
+  source: TensorSource,
+  rename: (path: string) => string,
+  packed?: PackedEntries,
+): void {
   const available = new Set(source.names());
-  for (const [path, { shape }] of flattenSpec(spec)) {
+  for (const [path, param] of flattenSpec(spec)) {
     const name = rename(path);
     if (!available.has(name)) {
       throw new BadInput({ where: source.where, expected: `an entry ${name}`, got: 'none of that name' });
     }
-    checkEntry(source, name, shape);
+    if (packed?.has(name, path, param) !== true) checkEntry(source, name, param.shape);
   }
 }
 
 /**
  * Parameters from a file, frozen; `rename` maps a path of the spec to the name in the file. Every name, shape and type is
- * checked before anything is allocated; then one entry after the other is read and handed to the engine. The caller owns
- * the tensors.
+ * checked before anything is allocated; then one entry after the other is read and handed to the engine: packed ones as they
+ * are, others to `leafOf`. The caller owns the tensors.
  * @throws BadInput naming the missing, misshapen or damaged entry.
  */
 export function load<S extends Spec>(
@@ -96,12 +109,15 @@ export function load<S extends Spec>(
   source: TensorSource,
   rename: (path: string) => string = (path) => path,
   leafOf: LeafMaker = denseLeaf,
+  packed?: PackedEntries,
 ): ParamsOf<S> {
-  checkEntries(spec, source, rename);
+  checkEntries(spec, source, rename, packed);
   const loaded: Leaf[] = [];
   try {
     return buildParams(spec, (path, param) => {
-      const leaf = leafOf(path, param, source.read(rename(path)));
+      const name = rename(path);
+      const isPacked = packed?.has(name, path, param) === true;
+      const leaf = isPacked ? packed.read(name, path, param) : leafOf(path, param, source.read(name));
       loaded.push(leaf);
       return leaf;
     });

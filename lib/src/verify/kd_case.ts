@@ -197,6 +197,7 @@ function openKdCase(folder: string, owned: Owned): KdCase {
       return {
         ED: frames(batches, `ed_student.${index}`),
         ES: frames(batches, `es_student.${index}`),
+        known: [],
         targets,
         taskWeights: tf.fill([B], weights.task),
         featureWeights: tf.fill([B], weights.feature),

@@ -55,7 +55,9 @@ export function quantizeNf4(values: Float32Array): Nf4Codes {
   const absmax = blockAbsmax(values, nf4BlockSize);
   const codes = nearestCodes(values, absmax, nf4BlockSize, nf4Table);
   const packed = new Uint8Array(Math.ceil(values.length / 2));
-  for (let i = 0; i < packed.length; i++) packed[i] = ((codes[2 * i] as number) << 4) | (codes[2 * i + 1] ?? 0);
+  // An odd number of values is filled up with zero, as bitsandbytes does.
+  const zero = nf4Table.indexOf(0);
+  for (let i = 0; i < packed.length; i++) packed[i] = ((codes[2 * i] as number) << 4) | (codes[2 * i + 1] ?? zero);
   return { packed, absmax };
 }
 
@@ -66,10 +68,17 @@ export interface DynamicCodes {
   readonly absmax: Float32Array;
 }
 
-/** Quantizes values to the nearest entries of the dynamic map in blocks of 256 (bitsandbytes, quantize_blockwise). */
+/**
+ * Quantizes values to the nearest entries of the dynamic map in blocks of 256 (bitsandbytes, quantize_blockwise). A block of
+ * zeros has codes 0 and absmax 0, as there on a processor.
+ */
 export function quantizeDynamic(values: Float32Array): DynamicCodes {
   const absmax = blockAbsmax(values, scaleBlockSize);
-  return { codes: nearestCodes(values, absmax, scaleBlockSize, dynamicTable), absmax };
+  const codes = nearestCodes(values, absmax, scaleBlockSize, dynamicTable);
+  absmax.forEach((largest, block) => {
+    if (largest === 0) codes.fill(0, block * scaleBlockSize, (block + 1) * scaleBlockSize);
+  });
+  return { codes, absmax };
 }
 
 /** Scales of blocks in 8-bit codes around their mean. */

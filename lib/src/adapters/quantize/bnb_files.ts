@@ -3,18 +3,20 @@ import { bytesOf } from '../../engine/bytes.js';
 import { isJsonObject, type JsonObject } from '../../files/json.js';
 import { float32Data, writeSafetensors, type OpenTensorSource, type TensorData } from '../../files/safetensors.js';
 import { BadInput } from '../../host/errors.js';
+import { printable } from '../../host/text.js';
+import { weightOf } from '../../ops/dequantize.js';
 import { dynamicTable, nf4BlockSize, nf4Table, scaleBlockSize } from '../../ops/quantization_tables.js';
-import type { BlockScales, Int8Leaf, Nf4Leaf, QuantizedLeaf } from '../../tree/leaf.js';
-import { denseLeaf, flattenParams } from '../../tree/params.js';
 import {
-  buildParams,
-  flattenSpec,
-  sizeOf,
-  type Params,
-  type ParamsOf,
-  type Shape,
-  type Spec,
-} from '../../tree/spec.js';
+  dense,
+  tensorsOf,
+  type BlockScales,
+  type Int8Leaf,
+  type Nf4Leaf,
+  type QuantizedLeaf,
+} from '../../tree/leaf.js';
+import { flattenParams, type PackedEntries } from '../../tree/params.js';
+import { isMatrix } from '../matrices.js';
+import { flattenSpec, sizeOf, type Params, type Shape, type Spec } from '../../tree/spec.js';
 import { denseEntry } from '../param_files.js';
 import { int8Leaf, nestedScales, nf4Leaf } from './leaves.js';
 
@@ -84,11 +86,6 @@ export async function saveQuantized(path: string, params: Params, spec: Spec): P
   await writeSafetensors(path, new Map(entries), { format: 'pt' });
 }
 
-/** Whether a checkpoint holds weights in bitsandbytes' layout. */
-export function isQuantizedSource(source: Pick<OpenTensorSource, 'names'>): boolean {
-  return [...source.names()].some((name) => name.endsWith(stateSuffix) || name.endsWith('.SCB'));
-}
-
 function expectEntry(source: OpenTensorSource, name: string, dtype: string, shape: Shape): void {
   const got = `${source.dtypeOf(name)} [${source.shapeOf(name).join(', ')}]`;
   const expected = `${dtype} [${shape.join(', ')}]`;
@@ -152,9 +149,17 @@ function checkState(source: OpenTensorSource, name: string, state: JsonObject, s
   }
 }
 
+/** Of a layer that has computed on a processor bitsandbytes stores them as bfloat16 in rows. */
+function readAbsmax(source: OpenTensorSource, name: string, blocks: number): Float32Array {
+  if (sizeOf(source.shapeOf(name)) !== blocks || source.dtypeOf(name) !== 'BF16') {
+    return readFloats(source, name, [blocks]);
+  }
+  return source.read(name);
+}
+
 function readScales(source: OpenTensorSource, name: string, state: JsonObject, blocks: number): BlockScales {
   if (!('nested_blocksize' in state)) {
-    return { kind: 'plain', absmax: tf.tensor1d(readFloats(source, `${name}.absmax`, [blocks])) };
+    return { kind: 'plain', absmax: tf.tensor1d(readAbsmax(source, `${name}.absmax`, blocks)) };
   }
   const offset = state['nested_offset'];
   if (typeof offset !== 'number') {
@@ -171,44 +176,63 @@ function readNf4(source: OpenTensorSource, name: string, shape: Shape): Nf4Leaf 
   const state = readState(source, name + stateSuffix);
   checkState(source, name + stateSuffix, state, shape);
   expectTable(source, `${name}.quant_map`, nf4Table);
-  const packed = readTyped(source, name, 'U8', [Math.ceil(sizeOf(shape) / 2), 1]);
+  // Their type is that of `bnb_4bit_quant_storage`; the bytes are the same.
+  const packed = source.bytes(name);
+  const bytes = Math.ceil(sizeOf(shape) / 2);
+  if (packed.length !== bytes) {
+    const where = `${source.where}, entry ${name}`;
+    throw new BadInput({ where, expected: `${bytes} bytes`, got: `${packed.length}` });
+  }
   const [out = 1, inputs = 1] = shape;
   return nf4Leaf(packed, readScales(source, name, state, Math.ceil(sizeOf(shape) / nf4BlockSize)), [out, inputs]);
 }
 
-/**
- * A weight in bitsandbytes' layout, undefined where the entry is a plain one; the caller owns the leaf. With a threshold
- * an 8-bit one is multiplied as LLM.int8 does.
- * @throws BadInput naming an entry that is missing, misshapen, of another type or of a scheme that is not computed here.
- */
-export function readBnbLeaf(
-  source: OpenTensorSource,
-  name: string,
-  shape: Shape,
-  outlierThreshold?: number,
-): QuantizedLeaf | undefined {
-  const dtype = source.dtypeOf(name);
-  if (dtype === 'I8') return readInt8(source, name, shape, outlierThreshold);
-  return dtype === 'U8' ? readNf4(source, name, shape) : undefined;
+/** What bitsandbytes has stored of a checkpoint, by the weight's name: `int8`, `nf4` or another 4-bit type. */
+export function bnbTypes(source: Pick<OpenTensorSource, 'names'>): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const name of source.names()) {
+    const [, weight, type] = /^(.+)\.quant_state\.bitsandbytes__(.+)$/.exec(name) ?? [];
+    if (weight !== undefined && type !== undefined) found.set(weight, type);
+    if (name.endsWith('.SCB')) found.set(name.replace(/SCB$/, 'weight'), 'int8');
+  }
+  return found;
+}
+
+/** What the type of an entry alone says: only packed weights are of these. */
+const typeByDtype: Readonly<Record<string, string>> = { I8: 'int8', U8: 'nf4' };
+
+export interface BnbOptions {
+  /** With it 8-bit weights are multiplied as LLM.int8 does. */
+  readonly outlierThreshold?: number | undefined;
+  /** Weights that it does not admit are dequantized: those that are trained in full. */
+  readonly choose?: ((path: string) => boolean) | undefined;
 }
 
 /**
- * Parameters from a checkpoint some of whose weights are in bitsandbytes' layout, frozen; the caller owns the tensors.
- * @throws BadInput naming the missing or misshapen entry.
+ * The weights of a checkpoint that are in bitsandbytes' layout (Linear8bitLt, Linear4bit).
+ * `has` and `read` throw BadInput naming an entry that is missing, misshapen, of another type or of a scheme that is not
+ * computed here.
  */
-export function loadQuantized<S extends Spec>(
-  spec: S,
-  source: OpenTensorSource,
-  {
-    rename = (path: string) => path,
-    outlierThreshold,
-  }: { rename?: (path: string) => string; outlierThreshold?: number } = {},
-): ParamsOf<S> {
-  return buildParams(spec, (path, param) => {
-    const name = rename(path);
-    const quantized = readBnbLeaf(source, name, param.shape, outlierThreshold);
-    if (quantized !== undefined) return quantized;
-    expectEntry(source, name, source.dtypeOf(name), param.shape);
-    return denseLeaf(path, param, source.read(name));
-  });
+export function bnbEntriesIn(source: OpenTensorSource, options: BnbOptions = {}): PackedEntries {
+  const { outlierThreshold, choose = () => true } = options;
+  const types = bnbTypes(source);
+  const typeOf = (name: string): string | undefined => types.get(name) ?? typeByDtype[source.dtypeOf(name)];
+  return {
+    has(name, path, spec) {
+      const type = typeOf(name);
+      if (type === undefined) return false;
+      const where = `${source.where}, entry ${name}`;
+      if (!isMatrix(path, spec)) throw new BadInput({ where, expected: 'a weight that is not packed', got: type });
+      if (type === 'int8' || type === 'nf4') return true;
+      throw new BadInput({ where, expected: 'weights packed as int8 or nf4', got: printable(type) });
+    },
+    read(name, path, { shape }) {
+      const leaf =
+        typeOf(name) === 'int8' ? readInt8(source, name, shape, outlierThreshold) : readNf4(source, name, shape);
+      if (choose(path)) return leaf;
+      const value = weightOf(leaf);
+      tf.dispose(tensorsOf(leaf));
+      return dense(value);
+    },
+  };
 }

@@ -10,7 +10,8 @@ import { nestScales, quantizeNf4, type NestedScales } from './blockwise.js';
 import { quantizeInt8, type Int8Codes } from './int8.js';
 
 /** How frozen weights lie in memory and are multiplied: `llm_int8` quantizes the inputs too (bitsandbytes' full computation). */
-export type Precision = 'fp32' | 'int8' | 'llm_int8' | 'nf4';
+export const precisions = ['fp32', 'int8', 'llm_int8', 'nf4'] as const;
+export type Precision = (typeof precisions)[number];
 
 /** Columns of the input with a value of at least this size stay at full precision (Dettmers et al. 2022, §3.2). */
 export const llmInt8Threshold = 6;

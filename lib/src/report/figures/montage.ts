@@ -26,6 +26,8 @@ export interface Picture {
 const gap = 6;
 const captionHeight = 38;
 const headHeight = 36;
+/** Room for a title and the notes. */
+const leastWidth = 580;
 
 /** Draws a grey image enlarged to `side` pixels of height, without inventing detail. */
 function drawGrey(context: SKRSContext2D, image: GreyImage, x: number, y: number, side: number): void {
@@ -74,7 +76,7 @@ export function frameMontage(
   const { side = 192, columns = 3, notes = [] } = options;
   const [cell, row] = [2 * side + 2 + 2 * gap, side + captionHeight + gap];
   const lines = [researchOnly, ...notes];
-  const width = 2 * gap + Math.max(Math.min(columns, pairs.length) * cell, 2 * cell);
+  const width = 2 * gap + Math.max(Math.min(columns, pairs.length) * cell, leastWidth);
   const height = headHeight + Math.ceil(pairs.length / columns) * row + 16 * lines.length + 2 * gap;
   const canvas = createCanvas(width, height);
   const context = canvas.getContext('2d');

@@ -13,13 +13,13 @@ export type Preset = 'tiny' | 'phantom' | 'medsiglip-gemma3n';
  */
 export type Seed = number;
 /**
- * Of the frozen weights of teacher and student: fp32; int8 (8-bit weights); llm_int8 (8-bit weights and activations, as bitsandbytes); nf4 (4-bit weights, with LoRA: QLoRA); auto: by free memory, see Conduit's report.
+ * Of the frozen weights of teacher and student: fp32; int8 (8-bit weights); llm_int8 (8-bit weights and activations, as bitsandbytes); nf4 (4-bit weights, with LoRA: QLoRA); auto: by free memory, see Conduit's report. Weights that bitsandbytes stored in 8 or 4 bits stay as they are.
  */
 export type Precision = 'auto' | 'fp32' | 'int8' | 'llm_int8' | 'nf4';
 /**
  * Where the studies come from; phantom echocardiograms are made on the spot.
  */
-export type DataSet = 'phantom' | 'echonet-dynamic' | 'camus';
+export type DataSet = 'phantom' | 'echonet-dynamic' | 'camus' | 'clips';
 /**
  * The data set's folder; null: the phantom is made in the cache.
  */
@@ -90,6 +90,17 @@ export type Projector = 'linear' | 'mlp';
  * Which student feature is matched to which teacher feature, and on which grid.
  */
 export type Bridges = Bridge[];
+/**
+ * LoRA with PEFT's field names; null: the student's whole encoder is trained, at full precision.
+ */
+export type Adapter = {
+  r: Rank;
+  lora_alpha: Alpha;
+  lora_dropout: LoRADropout;
+  target_modules: TargetModules;
+  use_rslora: RsLoRA;
+  use_dora?: DoRA;
+} | null;
 /**
  * Rank r of every update.
  */
@@ -188,9 +199,9 @@ export type RatePlateau = number | null;
  */
 export type EarlyStopping = number | null;
 /**
- * Whether biases and the scales of norms decay too; otherwise only matrices and kernels do.
+ * Whether biases and the scales of norms decay too; otherwise only matrices and kernels do. auto: with an adapter they do, in full training they do not.
  */
-export type DecayOfVectors = boolean;
+export type DecayOfVectors = 'auto' | true | false;
 /**
  * Draws labelled studies alike from EF up to 40, 41 to 49 and from 50 % on, instead of as often as there are such studies.
  */
@@ -207,6 +218,10 @@ export type Speckle = number;
  * Share of the brightness that an acoustic shadow takes, in every other study.
  */
 export type Shadow = number;
+/**
+ * Computes what the student's frozen blocks below its first adapted one make of every frame once, and trains from the cache; where augmentation is off and there are such blocks.
+ */
+export type CacheFrozenBlocks = boolean;
 /**
  * Steps between validations; the adapters with the lowest validation loss are kept.
  */
@@ -292,17 +307,6 @@ export interface Bridge {
   grid: PoolingGrid;
   projector: Projector;
 }
-/**
- * LoRA with PEFT's field names.
- */
-export interface Adapter {
-  r: Rank;
-  lora_alpha: Alpha;
-  lora_dropout: LoRADropout;
-  target_modules: TargetModules;
-  use_rslora: RsLoRA;
-  use_dora?: DoRA;
-}
 export interface Training {
   steps: OptimizerSteps;
   feature_steps: FeatureOnlySteps;
@@ -324,6 +328,7 @@ export interface Training {
   decay_vectors: DecayOfVectors;
   balance_ef: BalanceEF;
   augmentation: Augmentation;
+  cache_prefix?: CacheFrozenBlocks;
   validate_every: ValidateEvery;
   checkpoint_every: CheckpointEvery;
   keep_checkpoints: CheckpointsKept;

@@ -266,6 +266,7 @@ export interface ConduitBody {
     memory_MB: number;
     disk_MB: number;
   };
+  prefix?: StudentPrefix;
   probe?: TeacherProbe;
 }
 export interface SplitCounts {
@@ -287,6 +288,28 @@ export interface ImagePreprocessing {
    * @maxItems 3
    */
   std: number[];
+}
+/**
+ * The student's frozen blocks below its first adapted one: whether training starts from their cached outputs.
+ */
+export interface StudentPrefix {
+  /**
+   * The block whose output is kept for every TRAIN and VAL frame; null: nothing is kept.
+   */
+  after: string | null;
+  /**
+   * Why nothing is kept.
+   */
+  reason: string | null;
+  /**
+   * All that is kept of a frame.
+   */
+  maps: string[];
+  disk_MB: number;
+  /**
+   * Of the encoder's forward operations, those that are not repeated.
+   */
+  share: number;
 }
 /**
  * The linear probe of the frozen teacher; absent where it was not asked for.

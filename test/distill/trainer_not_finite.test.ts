@@ -4,49 +4,16 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { stepsDone } from 'gemma-3ncore/distill/checkpoint';
-import { labelsOf } from 'gemma-3ncore/distill/data';
 import type { TrainEvent } from 'gemma-3ncore/distill/events';
 import type { Student } from 'gemma-3ncore/distill/student';
-import { standardisationOf } from 'gemma-3ncore/distill/targets';
-import { train, type TrainOptions, type TrainResult } from 'gemma-3ncore/distill/trainer';
-import { trainedVariables } from 'gemma-3ncore/distill/variables';
 import { useEngine } from '../support/engine.js';
 import { useFolder } from '../support/folder.js';
-import { tiny, tinyData, tinyPlan } from '../support/tiny_student.js';
+import { runTiny as run, tinyTraining as data } from '../support/run_tiny.js';
+import { tinyPlan } from '../support/tiny_student.js';
 
 const folder = useFolder();
-const data = tinyData(16, 9);
-const standardisation = standardisationOf(labelsOf(data, data.train));
 
-type Settings = Partial<TrainOptions> & {
-  readonly seed?: number;
-  readonly change?: (student: Student) => Student;
-};
-
-/** Trains a new tiny student; gives the result and every trained value. */
-async function run({
-  seed = 1,
-  change = (student) => student,
-  ...options
-}: Settings): Promise<{ result: TrainResult; values: Float32Array[] }> {
-  const { student, bridges, dispose } = tiny(seed);
-  try {
-    const result = await train({
-      student: change(student),
-      bridges,
-      data,
-      standardisation,
-      plan: tinyPlan,
-      ...options,
-    });
-    const variables = trainedVariables(student, options.bridges ?? bridges);
-    return { result, values: [...variables.values()].map((variable) => variable.dataSync<'float32'>().slice()) };
-  } finally {
-    dispose();
-  }
-}
-
-describe('distill/trainer, numbers that are not finite', () => {
+describe('distill/trainer on numbers that are not finite', () => {
   useEngine();
 
   it('names the study whose loss is not finite and keeps the last checkpoint', async () => {

@@ -1,0 +1,116 @@
+import { mkdir } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
+import { Command } from 'commander';
+import { writeFileAtomic } from '../files/atomic.js';
+import { abortOnInterrupt } from '../host/abort.js';
+import { utcTimestamp } from '../host/clock.js';
+import { BadInput } from '../host/errors.js';
+import { warn } from '../host/log.js';
+import { printable } from '../host/text.js';
+import { predict, type Prediction, type Refusal } from '../predict.js';
+import { frameMontage } from '../report/figures/montage.js';
+import { formatNumber } from '../report/numbers.js';
+import { researchOnly } from '../report/wording.js';
+import { wholeNumber } from './experiment_options.js';
+import { textTable } from './text_table.js';
+
+interface Options {
+  readonly adapter: string;
+  readonly ed?: number;
+  readonly es?: number;
+  readonly unmasked?: boolean;
+  readonly json?: boolean;
+  readonly out?: string;
+}
+
+/** A file's picture under a name of its own that any file system takes. */
+function pictureName(file: string, i: number): string {
+  const stem = basename(file, extname(file)).replace(/[^\w.-]+/g, '_');
+  return `${String(i + 1).padStart(3, '0')}_${stem.slice(0, 80)}.png`;
+}
+
+const sharing = "Frames of a file of your own: share them only if its patient's consent and its terms allow.";
+
+const oneDecimal = (value: number | null): string => formatNumber(value, 1);
+
+async function writePicture(folder: string, found: Prediction, i: number): Promise<string> {
+  const { file, edFrame, esFrame, EDV, ESV, EF, EF_from_volumes, images } = found;
+  const volumes = `EDV ${oneDecimal(EDV)} mL, ESV ${oneDecimal(ESV)} mL`;
+  const caption = `${volumes}, EF ${oneDecimal(EF)} % (volumes ${oneDecimal(EF_from_volumes)} %)`;
+  const study = `${basename(file)}: frames ${edFrame} and ${esFrame}`;
+  const { png } = frameMontage([{ study, ...images, caption }], 'Predicted from ED and ES', {
+    side: 280,
+    columns: 1,
+    notes: [sharing],
+  });
+  const path = join(folder, pictureName(file, i));
+  await writeFileAtomic(path, png);
+  return path;
+}
+
+/** A prediction of the document of `--json`: the frames stand in the picture. */
+function toJson(prediction: Prediction, picture: string): object {
+  const fields = Object.entries(prediction).filter(([name]) => name !== 'images' && name !== 'kind');
+  return { ...Object.fromEntries(fields), picture };
+}
+
+function rowOf(found: Prediction | Refusal): string[] {
+  const file = printable(basename(found.file), 60);
+  if (found.kind === 'refused') return [file, 'not used'];
+  const { edFrame, esFrame, how, confidence, EDV, ESV, EF, EF_from_volumes } = found;
+  const trust = confidence === null ? how : `${how} (${confidence.toFixed(2)})`;
+  return [file, String(edFrame), String(esFrame), trust, ...[EDV, ESV, EF, EF_from_volumes].map(oneDecimal)];
+}
+
+const head = ['file', 'ED', 'ES', 'frames', 'EDV (mL)', 'ESV (mL)', 'EF (%)', '(EDV−ESV)/EDV (%)'];
+
+function tellAll(found: readonly (Prediction | Refusal)[]): void {
+  for (const result of found) {
+    const name = printable(basename(result.file), 60);
+    if (result.kind === 'refused') warn(`not used: ${result.reason}`);
+    else for (const warning of result.warnings) warn(`${name}: ${warning}`);
+  }
+}
+
+async function run(files: readonly string[], options: Options): Promise<void> {
+  const { adapter, ed, es, unmasked, json, out = join('predictions', utcTimestamp()) } = options;
+  if ((ed !== undefined || es !== undefined) && files.length > 1) {
+    const fix = 'give one file, or leave the frames to be found';
+    throw new BadInput({ where: '--ed and --es', expected: 'one file', got: `${files.length} files`, fix });
+  }
+  const { signal, release } = abortOnInterrupt();
+  try {
+    const found = await predict(files, adapter, { ed, es, unmasked, signal });
+    const usable = found.filter((result) => result.kind === 'prediction');
+    if (usable.length > 0) await mkdir(out, { recursive: true });
+    const documents: object[] = [];
+    for (const [i, result] of found.entries()) {
+      if (result.kind === 'refused') documents.push({ file: result.file, error: result.reason });
+      else documents.push(toJson(result, await writePicture(out, result, i)));
+    }
+    tellAll(found);
+    const document = { research_only: researchOnly, adapter, files: documents };
+    const pictures = usable.length > 0 ? [`pictures in ${printable(out, 200)}`] : [];
+    const text = [textTable([head, ...found.map(rowOf)]), '', ...pictures, researchOnly].join('\n');
+    process.stdout.write(`${json === true ? JSON.stringify(document, null, 2) : text}\n`);
+    if (usable.length < found.length) process.exitCode = usable.length === 0 ? 2 : 1;
+  } finally {
+    release();
+  }
+}
+
+/** `3ncore predict FILE… --adapter DIR`: exit 1 when some files could not be used, 2 when none could. */
+export function predictCommand(): Command {
+  return new Command('predict')
+    .description(
+      'EDV, ESV and EF of your own clips (AVI, MP4, MOV, ultrasound DICOM), with the two frames as a picture',
+    )
+    .argument('<file...>', 'clips, told apart by their content')
+    .requiredOption('--adapter <dir>', "an adapter's folder, e.g. runs/latest/adapters/<timestamp>")
+    .option('--ed <n>', 'the end-diastolic frame, 0-based (else it is found)', wholeNumber)
+    .option('--es <n>', 'the end-systolic frame, 0-based (else it is found)', wholeNumber)
+    .option('--unmasked', 'leave the frames as they are: no black outside the ultrasound sector, no cropping')
+    .option('--out <dir>', 'the folder of the pictures (default predictions/<timestamp>)')
+    .option('--json', 'print one JSON document')
+    .action(run);
+}

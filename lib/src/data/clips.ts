@@ -1,0 +1,188 @@
+import { existsSync, realpathSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { yieldToEvents } from '../host/abort.js';
+import { BadInput } from '../host/errors.js';
+import { startProgress } from '../host/progress.js';
+import { printable } from '../host/text.js';
+import { csvHeader, csvRows, type CsvRow } from '../files/csv.js';
+import { inspectClip, openClip, type ClipHeader } from './clip.js';
+import { findCycle } from './cycle.js';
+import type { ReadOptions } from './echonet_dynamic.js';
+import { readLabels, readSplit } from './labels.js';
+import { spread } from './spread.js';
+import type { Study, StudySet, Verdict, View } from './study.js';
+import { parseNumber } from './tracings.js';
+import { locateVideo, openVideoFolder, type VideoFolder } from './video_check.js';
+
+const required = ['FileName', 'EDV', 'ESV', 'EF', 'Split'] as const;
+const optional = ['ED', 'ES', 'View', 'Patient'] as const;
+type Column = (typeof required)[number] | (typeof optional)[number];
+type Values = Readonly<Partial<Record<Column, string>> & Record<(typeof required)[number], string>>;
+
+interface Row {
+  readonly row: number;
+  readonly values: Values;
+}
+
+/** ED and ES of a row, or why there are none. */
+interface FramesFound {
+  readonly edFrame: number | null;
+  readonly esFrame: number | null;
+  readonly reasons: readonly string[];
+  readonly notes: readonly string[];
+}
+
+const noFrames = (...reasons: string[]): FramesFound => ({ edFrame: null, esFrame: null, reasons, notes: [] });
+const sentence = (error: BadInput): string => error.message.replace(/\.$/, '');
+
+async function readRows(table: string): Promise<Row[]> {
+  const header = await csvHeader(table);
+  const columns: Column[] = [...required, ...optional.filter((column) => header.includes(column))];
+  const rows: Row[] = [];
+  for await (const { row, values } of csvRows(table, columns) as AsyncIterable<CsvRow<Column>>)
+    rows.push({ row, values });
+  return rows;
+}
+
+/** What is wrong with rows taken together: a file twice, a patient in two parts. By row number. */
+function conflicts(rows: readonly Row[]): Map<number, string[]> {
+  const files = new Map<string, number>();
+  const splits = new Map<string, Set<string>>();
+  const patientOf = ({ values }: Row): string => values.Patient || values.FileName;
+  for (const row of rows) {
+    const patient = patientOf(row);
+    splits.set(patient, (splits.get(patient) ?? new Set()).add(row.values.Split.toUpperCase()));
+  }
+  const found = new Map<number, string[]>();
+  for (const row of rows) {
+    const first = files.get(row.values.FileName);
+    const reasons: string[] = [];
+    if (first === undefined) files.set(row.values.FileName, row.row);
+    else reasons.push(`duplicate row: row ${row.row} names the file of row ${first}`);
+    const parts = splits.get(patientOf(row));
+    if (parts !== undefined && parts.size > 1)
+      reasons.push(`patient is in several splits: ${printable([...parts].join(', '))}`);
+    found.set(row.row, reasons);
+  }
+  return found;
+}
+
+/** The frames that the row gives, checked, else those found from the motion of the picture, for which the clip is decoded. */
+async function framesOf(values: Values, path: string, clip: ClipHeader, options: ReadOptions): Promise<FramesFound> {
+  const given = [values.ED ?? '', values.ES ?? ''];
+  if (given.every((text) => text === '')) return findFrames(path, options);
+  const [edFrame, esFrame] = given.map(parseNumber) as [number, number];
+  const faults = [edFrame, esFrame].flatMap((frame, i) => {
+    const name = i === 0 ? 'ED' : 'ES';
+    if (!Number.isInteger(frame) || frame < 0)
+      return [`${name} is not a frame number: "${printable(given[i] ?? '', 20)}"`];
+    return frame < clip.frames ? [] : [`frame beyond the clip: ${name} ${frame} of ${clip.frames} (0-based)`];
+  });
+  if (faults.length === 0 && edFrame === esFrame) faults.push(`ED and ES are the same frame: ${edFrame}`);
+  return faults.length > 0 ? noFrames(...faults) : { edFrame, esFrame, reasons: [], notes: [] };
+}
+
+async function findFrames(path: string, { signal }: ReadOptions): Promise<FramesFound> {
+  try {
+    const clip = await openClip(path, { signal });
+    const frames = await clip.read([...Array(clip.frames).keys()], { signal });
+    const { edFrame, esFrame, confidence, sure } = findCycle(frames, clip.fps, clip.name);
+    const trust = `confidence ${confidence.toFixed(2)}`;
+    if (!sure)
+      return noFrames(`ED and ES are uncertain: found at ${edFrame} and ${esFrame}, ${trust}; give them in the table`);
+    return { edFrame, esFrame, reasons: [], notes: [`ED and ES found from the motion of the picture: ${trust}`] };
+  } catch (error) {
+    if (!(error instanceof BadInput)) throw error;
+    return noFrames(`ED and ES are not found: ${sentence(error)}`);
+  }
+}
+
+type Opened =
+  | { readonly path: string; readonly header: ClipHeader; readonly reasons?: undefined }
+  | { readonly path: null; readonly header: null; readonly reasons: readonly string[] };
+
+async function openRow({ FileName }: Values, videos: VideoFolder, options: ReadOptions): Promise<Opened> {
+  const located = locateVideo(FileName, videos);
+  if (located.kind === 'none') return { path: null, header: null, reasons: located.reasons };
+  try {
+    return { path: located.path, header: await inspectClip(located.path, { signal: options.signal }) };
+  } catch (error) {
+    if (!(error instanceof BadInput)) throw error;
+    return { path: null, header: null, reasons: [`clip cannot be read: ${sentence(error)}`] };
+  }
+}
+
+function viewOf({ View: text = '' }: Values): View | null {
+  if (text === '') return '4CH';
+  return text === '4CH' || text === '2CH' ? text : null;
+}
+
+async function examine(
+  { values }: Row,
+  conflicting: readonly string[],
+  videos: VideoFolder,
+  options: ReadOptions,
+): Promise<{ verdict: Verdict; study: Study | null }> {
+  const labels = readLabels(values);
+  const [split, view] = [readSplit(values.Split), viewOf(values)];
+  const opened = await openRow(values, videos, options);
+  const frames = opened.path === null ? noFrames() : await framesOf(values, opened.path, opened.header, options);
+  const reasons = [
+    ...conflicting,
+    ...labels.reasons,
+    ...(split === null ? [`split is unknown: "${printable(values.Split, 20)}", expected TRAIN, VAL or TEST`] : []),
+    ...(view === null ? [`view is unknown: "${printable(values.View ?? '', 20)}", expected 4CH or 2CH`] : []),
+    ...(opened.reasons ?? []),
+    ...frames.reasons,
+  ];
+  const { EDV, ESV, EF } = labels;
+  const { edFrame, esFrame, notes } = frames;
+  const known = (value: number): number | null => (Number.isFinite(value) ? value : null);
+  const verdict: Verdict = {
+    ...{ id: values.FileName, view: view ?? '4CH', split, usable: reasons.length === 0, reasons, edFrame, esFrame },
+    ...{ EDV: known(EDV), ESV: known(ESV), EF: known(EF) },
+    ...(notes.length > 0 ? { notes } : {}),
+  };
+  if (!verdict.usable || split === null || view === null || opened.path === null) return { verdict, study: null };
+  if (edFrame === null || esFrame === null) return { verdict, study: null };
+  const study: Study = {
+    ...{ id: values.FileName, patient: values.Patient || values.FileName, view, split },
+    ...{ video: { clip: opened.path }, edFrame, esFrame, EDV, ESV, EF },
+    ...{ fps: opened.header.fps, numberOfFrames: opened.header.frames },
+  };
+  return { verdict, study };
+}
+
+/**
+ * Reads a folder of clips of one's own (AVI, MP4, MOV, ultrasound DICOM) by its `clips.csv`: `FileName` (a path below the
+ * folder), `EDV` and `ESV` (mL), `EF` (%), `Split`, and where wanted `ED` and `ES` (0-based frames; both empty: found from the
+ * motion, which decodes the clip), `View` (4CH, the default, or 2CH) and `Patient`. Every clip left out has its reasons; a
+ * folder without the table, or without one of its columns, is {@link BadInput}.
+ */
+export async function readClips(root: string, options: ReadOptions = {}): Promise<StudySet> {
+  const folder = resolve(root);
+  const table = join(folder, 'clips.csv');
+  if (!existsSync(table)) {
+    const fix = `write one with the columns ${required.join(',')} and, where known, ${optional.join(',')}`;
+    throw new BadInput({ where: printable(folder, 200), expected: 'a folder with clips.csv', got: 'none in it', fix });
+  }
+  const rows = await readRows(table);
+  if (rows.length === 0) throw new BadInput({ where: table, expected: 'one row a clip', got: 'none' });
+  const conflicting = conflicts(rows);
+  const videos = await openVideoFolder(folder, folder);
+  const chosen = spread(rows, options.limit);
+  const progress = startProgress('checking clips', chosen.length);
+  const findings: Awaited<ReturnType<typeof examine>>[] = [];
+  for (const row of chosen) {
+    await yieldToEvents(options.signal);
+    findings.push(await examine(row, conflicting.get(row.row) ?? [], videos, options));
+    progress.advance();
+  }
+  progress.end();
+  return {
+    dataset: 'clips',
+    root: realpathSync(folder),
+    studies: findings.flatMap(({ study }) => (study === null ? [] : [study])),
+    verdicts: findings.map(({ verdict }) => verdict),
+  };
+}

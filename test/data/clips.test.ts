@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { openDataset, studiesCsv } from 'gemma-3ncore/data/dataset';
+import { extractFrames } from 'gemma-3ncore/data/frames';
+import { BadInput } from 'gemma-3ncore/host/errors';
+import { aviFile, jpegImage } from '../support/avi.js';
+import { dicomFile, greyBytes, patientName } from '../support/dicom.js';
+import { useTemporaryFolder } from '../support/folder.js';
+import { phantomClips } from '../support/phantom_clip.js';
+
+const makeFolder = useTemporaryFolder();
+const header = 'FileName,EDV,ESV,EF,Split,ED,ES,View,Patient';
+const images = Array.from({ length: 6 }, (_, i) => jpegImage(i));
+
+/** A folder with some files and the table over them. */
+function folderOf(name: string, rows: readonly string[], head = header): string {
+  const folder = makeFolder(name);
+  writeFileSync(join(folder, 'clip.avi'), aviFile(images));
+  writeFileSync(join(folder, 'clip.dcm'), dicomFile({ frames: [0, 1, 2].map((i) => greyBytes(i)), frameTime: '25' }));
+  writeFileSync(join(folder, 'text.avi'), 'no video');
+  writeFileSync(join(folder, 'clips.csv'), [head, ...rows, ''].join('\n'));
+  return folder;
+}
+
+describe('data/clips', () => {
+  it('reads own clips of any kind with their labels, and their frames', async () => {
+    const root = folderOf('good', ['clip.avi,100,40,60,train,4,1,,', 'clip.dcm,90,45,50,TEST,0,2,2CH,P7']);
+    const { dataset, studies, verdicts } = await openDataset('clips', root);
+    assert.equal(dataset, 'clips');
+    assert.deepEqual(
+      studies.map(({ id, patient, view, split, edFrame, esFrame, fps }) => [
+        id,
+        patient,
+        view,
+        split,
+        edFrame,
+        esFrame,
+        fps,
+      ]),
+      [
+        ['clip.avi', 'clip.avi', '4CH', 'TRAIN', 4, 1, 50],
+        ['clip.dcm', 'P7', '2CH', 'TEST', 0, 2, 40],
+      ],
+    );
+    assert.ok(verdicts.every(({ usable }) => usable));
+    const { ED, ES, decoder } = await extractFrames(studies[1]!);
+    assert.deepEqual([Buffer.from(ED.data), Buffer.from(ES.data), decoder], [greyBytes(0), greyBytes(2), 'dicom']);
+    assert.ok(!JSON.stringify([studies, verdicts]).includes(patientName));
+  });
+
+  it('says of every clip that it leaves out why', async () => {
+    const faults: [string, RegExp][] = [
+      ['none.avi,100,40,60,TRAIN,4,1,,', /video is missing/],
+      ['../clips.csv,100,40,60,TRAIN,4,1,,', /video outside the data root/],
+      ['text.avi,100,40,60,TRAIN,4,1,,', /clip cannot be read: text\.avi: expected a video file/],
+      ['clip.avi,100,40,60,TRAIN,6,1,,A', /frame beyond the clip: ED 6 of 6/],
+      ['./clip.avi,100,40,60,TRAIN,4,x,,B', /ES is not a frame number: "x"/],
+      ['././clip.avi,100,40,60,TRAIN,4,4,,C', /ED and ES are the same frame: 4/],
+      ['clip.dcm,40,100,60,TRAIN,0,1,,D', /ESV is not below EDV/],
+      ['./clip.dcm,100,40,60,OTHER,0,1,,E', /split is unknown: "OTHER"/],
+      ['././clip.dcm,100,40,60,TRAIN,0,1,PLAX,F', /view is unknown: "PLAX"/],
+      ['clip.dcm,100,40,60,TRAIN,0,1,,G', /duplicate row: row 11 names the file of row 8/],
+      ['./././clip.dcm,100,40,60,TRAIN,,,,H', /ED and ES are not found: .* at least/],
+      ['.//clip.dcm,100,40,60,VAL,0,1,,A', /patient is in several splits: TRAIN, VAL/],
+    ];
+    const set = await openDataset(
+      'clips',
+      folderOf(
+        'bad',
+        faults.map(([row]) => row),
+      ),
+    );
+    assert.equal(set.studies.length, 0);
+    faults.forEach(([row, reason], i) => assert.match(set.verdicts[i]!.reasons.join('; '), reason, row));
+    assert.equal(studiesCsv(set).split('\n').length, faults.length + 2);
+  });
+
+  it('finds the frames that the table leaves open', async () => {
+    const [clip] = phantomClips(8104, 1);
+    const root = folderOf('open', ['beat.dcm,100,40,60,TRAIN,,,,'], header);
+    const frames = clip!.frames.map(({ data }) => Buffer.from(data));
+    const frameTime = String(1000 / clip!.fps);
+    writeFileSync(join(root, 'beat.dcm'), dicomFile({ frames, height: 112, width: 112, frameTime }));
+    const [verdict] = (await openDataset('clips', root)).verdicts;
+    assert.deepEqual(verdict!.reasons, []);
+    assert.ok(verdict!.edFrame! < verdict!.esFrame!);
+    assert.match(verdict!.notes!.join(), /found from the motion of the picture: confidence [01]\.\d\d/);
+  });
+
+  it('refuses a folder without the table or without one of its columns', async () => {
+    const message = async (root: string): Promise<string> => {
+      try {
+        await openDataset('clips', root);
+        return '';
+      } catch (error) {
+        assert.ok(error instanceof BadInput);
+        return error.message;
+      }
+    };
+    assert.match(await message(makeFolder('empty')), /clips\.csv, got none in it; write one with the columns FileName/);
+    assert.match(await message(folderOf('short', [], 'FileName,EDV,ESV,EF')), /expected a column Split/);
+    assert.match(await message(folderOf('rowless', [])), /expected one row a clip, got none/);
+  });
+});
