@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { readCamusInfo } from 'gemma-3ncore/data/camus_info';
 import { openAvi } from 'gemma-3ncore/files/avi';
 import { csvRows } from 'gemma-3ncore/files/csv';
 import { openDicom } from 'gemma-3ncore/files/dicom';
@@ -43,7 +44,7 @@ async function fuzz(count: number, work: (random: Random) => unknown): Promise<v
 }
 
 describe('fuzzed files', () => {
-  it('AVI: 300 broken files', async () => {
+  it('AVI: 1,000 broken files', async () => {
     const layouts: AviOptions[] = [
       {},
       { index: 'none' },
@@ -52,14 +53,14 @@ describe('fuzzed files', () => {
       { withSound: true },
     ];
     const path = join(folder, 'broken.avi');
-    await fuzz(300, (random) => {
+    await fuzz(1000, (random) => {
       writeFileSync(path, mutate(aviFile(images, layouts[random.integer(layouts.length)]), random));
       const avi = openAvi(path);
       for (const frame of [0, avi.frames - 1]) decodeJpeg(avi.readFrame(frame), 'frame');
     });
   });
 
-  it('DICOM: 400 broken files', async () => {
+  it('DICOM: 1,000 broken files', async () => {
     const path = join(folder, 'broken.dcm');
     const files = [
       dicomFile({ frames: [...Array(3).keys()].map((i) => greyBytes(i)) }),
@@ -68,23 +69,34 @@ describe('fuzzed files', () => {
       dicomFile({ frames: [rleFrame([greyBytes(1)])], coding: 'rle' }),
       dicomFile({ frames: [greyBytes(2)], photometric: 'PALETTE COLOR', bigEndian: true }),
     ];
-    await fuzz(400, (random) => {
+    await fuzz(1000, (random) => {
       writeFileSync(path, mutate(files[random.integer(files.length)]!, random));
       const dicom = openDicom(path);
       for (const frame of [0, dicom.frames - 1]) dicom.readFrame(frame);
     });
   });
 
-  it('JPEG: 200 broken images', async () => {
-    await fuzz(200, (random) => decodeJpeg(mutate(images[random.integer(4)]!, random), 'image'));
+  it('JPEG: 1,000 broken images', async () => {
+    await fuzz(1000, (random) => decodeJpeg(mutate(images[random.integer(4)]!, random), 'image'));
   });
 
-  it('CSV: 200 broken tables', async () => {
+  it('CSV: 1,000 broken tables', async () => {
     const path = join(folder, 'broken.csv');
     const table = `a,b\n${Array.from({ length: 40 }, (_, i) => `${i},"x ""${i}"""`).join('\r\n')}\n`;
-    await fuzz(200, async (random) => {
+    await fuzz(1000, async (random) => {
       writeFileSync(path, mutate(Buffer.from(table, random.integer(4) === 0 ? 'utf16le' : 'utf8'), random));
       for await (const { values } of csvRows(path, ['a', 'b'])) assert.equal(typeof values.b, 'string');
+    });
+  });
+
+  it('Info_4CH.cfg of CAMUS: 1,000 broken files', async () => {
+    const path = join(folder, 'Info_4CH.cfg');
+    const keys = 'ED: 1\nES: 7\nNbFrame: 9\nSex: F\nAge: 56\nImageQuality: Good\nEF: 55\nFrameRate: 48.5\n';
+    await fuzz(1000, (random) => {
+      writeFileSync(path, mutate(Buffer.from(keys), random));
+      const { reasons, edFrame, esFrame, EF } = readCamusInfo(path);
+      if (reasons.length > 0) throw new BadInput({ where: path, expected: 'a sound file', got: reasons.join() });
+      assert.ok([edFrame, esFrame, EF].every(Number.isFinite) && edFrame !== esFrame);
     });
   });
 });
