@@ -11,7 +11,7 @@ import { buildStudent } from 'gemma-3ncore/student_model';
 import { choosePrefix, prefixMaps, studentPrefix, type PrefixMaps } from 'gemma-3ncore/student_prefix';
 import { teacherFeatures } from 'gemma-3ncore/teacher_features';
 import * as data from 'gemma-3ncore/training_data';
-import { noiseStudies } from './support/cohort.js';
+import { cohortInMemory, noiseStudies } from './support/cohort.js';
 import { useEngine } from './support/engine.js';
 import { useFolder } from './support/folder.js';
 
@@ -97,13 +97,13 @@ describe('student_prefix', () => {
   }
 
   it('trains to the same bytes from kept maps, computed now or found, as from the frames', async () => {
-    const cohort = data.cohortOf(noiseStudies(7), null);
+    const cohort = cohortInMemory(noiseStudies(7));
     const before = tf.memory().numTensors;
     const without = await trainOnce(cohort, undefined);
     assert.deepEqual(without.result.untrained, []);
     for (const expected of [18, 0]) {
       const studies = [...cohort.train, ...cohort.validation];
-      const maps = await prefixMaps(experiment, studentPrefix(experiment)!, cohort.loaded, studies);
+      const maps = await prefixMaps(experiment, studentPrefix(experiment)!, cohort, studies);
       assert.deepEqual([maps.frames, maps.computed], [18, expected]);
       const { result, values } = await trainOnce(cohort, maps);
       assert.deepEqual(result, without.result);

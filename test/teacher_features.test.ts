@@ -14,7 +14,7 @@ import { teacherFeatures } from 'gemma-3ncore/teacher_features';
 import * as data from 'gemma-3ncore/training_data';
 import { disposeParams } from 'gemma-3ncore/tree/params';
 import { openTeacher } from 'gemma-3ncore/weights';
-import { noiseStudies } from './support/cohort.js';
+import { cohortInMemory, noiseStudies } from './support/cohort.js';
 import { assertClose } from './support/compare.js';
 import { useEngine } from './support/engine.js';
 import { useFolder } from './support/folder.js';
@@ -40,7 +40,7 @@ describe('teacher_features', () => {
   });
 
   it('gives each bridge the features of its own layer and of the frames asked for, ED above ES', async () => {
-    const cohort = data.cohortOf(noiseStudies(4), null);
+    const cohort = cohortInMemory(noiseStudies(4));
     const before = tf.memory().numTensors;
     const features = await teacherFeatures(experiment, planBridges(experiment), cohort, cohort.validation);
     // ED and ES of four TRAIN and two VAL studies.
@@ -48,7 +48,7 @@ describe('teacher_features', () => {
     const [index] = cohort.train.slice(2);
     const maps = experiment.bridges.map((config) => features.matched(config, [index!]));
     const { params, config } = openTeacher(experiment.teacher.weights, experiment.seed);
-    const { ED, ES } = cohort.loaded[index!]!.frames;
+    const { ED, ES } = await cohort.frames.read(cohort.decoded[index!]!);
     const images = preprocess([ED, ES], data.preprocessingOf(experiment.teacher.preprocessing));
     for (const [i, { teacher }] of experiment.bridges.entries()) {
       const expected = tf.tidy(() => {
@@ -70,7 +70,7 @@ describe('teacher_features', () => {
   });
 
   it('trains several bridges at once, every one of them', async () => {
-    const cohort = data.cohortOf(noiseStudies(6), 4);
+    const cohort = cohortInMemory(noiseStudies(6), 4);
     const planned = planBridges(experiment);
     const before = tf.memory().numTensors;
     const features = await teacherFeatures(experiment, planned, cohort, []);
@@ -93,13 +93,13 @@ describe('teacher_features', () => {
   });
 
   it("gives the probe each study's mean token of ED and then of ES, of whatever split", async () => {
-    const cohort = data.cohortOf(noiseStudies(3), null);
+    const cohort = cohortInMemory(noiseStudies(3));
     const features = await teacherFeatures(experiment, [], cohort, cohort.test);
     const studies = [cohort.test[1]!, cohort.train[2]!];
     const pooled = features.pooled(studies);
     const { params, config } = openTeacher(experiment.teacher.weights, experiment.seed);
     for (const [i, study] of studies.entries()) {
-      const { ED, ES } = cohort.loaded[study]!.frames;
+      const { ED, ES } = await cohort.frames.read(cohort.decoded[study]!);
       const images = preprocess([ED, ES], data.preprocessingOf(experiment.teacher.preprocessing));
       const expected = tf.tidy(() => {
         const wanted = { features: ['last_hidden_state'], interpolatePosEncoding: true };

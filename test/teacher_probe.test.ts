@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { DecodedStudy } from 'gemma-3ncore/data/frames';
 import type { TeacherFeatures } from 'gemma-3ncore/teacher_features';
 import { fitTeacherProbe, probeNotes, probeTable } from 'gemma-3ncore/teacher_probe';
-import { cohortOf, targetsOf, type LoadedStudy } from 'gemma-3ncore/training_data';
-import { noiseStudy } from './support/cohort.js';
+import { targetsOf } from 'gemma-3ncore/training_data';
+import { cohortInMemory, noiseStudy } from './support/cohort.js';
 
-const studiesOf = (split: 'TRAIN' | 'VAL' | 'TEST', n: number): LoadedStudy[] =>
+const studiesOf = (split: 'TRAIN' | 'VAL' | 'TEST', n: number): DecodedStudy[] =>
   Array.from({ length: n }, (_, i) => noiseStudy(`${split}-${i}`, split));
 
 /** Features in which EDV and EF stand plainly and ESV not at all. */
-function plainFeatures(loaded: readonly LoadedStudy[]): TeacherFeatures & { asked: Set<number> } {
+function plainFeatures(loaded: readonly DecodedStudy[]): TeacherFeatures & { asked: Set<number> } {
   const asked = new Set<number>();
   return {
     ...{ asked, frames: 0, computed: 0, close: () => undefined },
@@ -26,7 +27,7 @@ function plainFeatures(loaded: readonly LoadedStudy[]): TeacherFeatures & { aske
 describe('teacher_probe', () => {
   it('reads from labelled TRAIN studies what the features hold, and never asks for TEST', () => {
     const loaded = [...studiesOf('TRAIN', 40), ...studiesOf('VAL', 12), ...studiesOf('TEST', 3)];
-    const cohort = cohortOf(loaded, 30);
+    const cohort = cohortInMemory(loaded, 30);
     const features = plainFeatures(loaded);
     const probe = fitTeacherProbe(cohort, features);
     const { body } = probe;
@@ -53,7 +54,7 @@ describe('teacher_probe', () => {
   it('chooses penalties by leaving TRAIN studies out where VAL is tiny or empty', () => {
     for (const held of [2, 0]) {
       const loaded = [...studiesOf('TRAIN', 20), ...studiesOf('VAL', held)];
-      const { body } = fitTeacherProbe(cohortOf(loaded, null), plainFeatures(loaded));
+      const { body } = fitTeacherProbe(cohortInMemory(loaded), plainFeatures(loaded));
       assert.equal(body.chosen_by, 'leave-one-out');
       assert.equal(body.mae.length, held === 0 ? 0 : 3);
       assert.ok(body.penalties.EDV <= 0.1);

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
+import { openFramePool } from 'gemma-3ncore/data/frame_pool';
 import { openEngine } from 'gemma-3ncore/engine/open';
 import { BadInput } from 'gemma-3ncore/host/errors';
 import type { Experiment } from 'gemma-3ncore/schema/generated/experiment';
@@ -11,7 +12,7 @@ import { openStudies } from 'gemma-3ncore/studies';
 import * as data from 'gemma-3ncore/training_data';
 import { rootKey, type Key } from 'gemma-3ncore/tree/random';
 import { aviFile } from './support/avi.js';
-import { noiseStudies } from './support/cohort.js';
+import { cohortInMemory, noiseStudies } from './support/cohort.js';
 import { goodStudy, writeEchoNet } from './support/echonet.js';
 import { useTemporaryFolder } from './support/folder.js';
 
@@ -22,7 +23,7 @@ const tiny = preset('tiny');
 describe('training_data', () => {
   it('shows the labels of the first so many TRAIN studies alone', () => {
     const loaded = noiseStudies(5);
-    const { studies, train, validation, test, standardisation } = data.cohortOf(loaded, 2);
+    const { studies, train, validation, test, standardisation } = cohortInMemory(loaded, 2);
     assert.deepEqual(
       [train, validation, test].map((indices) => indices.map((i) => loaded[i]!.study.id)),
       [
@@ -35,15 +36,15 @@ describe('training_data', () => {
     assert.deepEqual(known, ['train-0', 'val-0', 'test-0', 'val-1', 'train-1', 'test-1']);
     const [a, b] = [train[0]!, train[1]!].map((i) => loaded[i]!.study);
     assert.deepEqual(standardisation.mean, [(a!.EDV + b!.EDV) / 2, (a!.ESV + b!.ESV) / 2, (a!.EF + b!.EF) / 2]);
-    assert.equal(data.cohortOf(loaded, null).studies.filter(({ targets }) => targets === null).length, 0);
+    assert.equal(cohortInMemory(loaded).studies.filter(({ targets }) => targets === null).length, 0);
   });
 
   it('augments the student’s frames only where a key is given', async () => {
     await openEngine();
     const loaded = noiseStudies(2);
-    const off = data.trainData(tiny, data.cohortOf(loaded, null), () => []);
+    const off = data.trainData(tiny, cohortInMemory(loaded), () => []);
     const training = { ...tiny.training, augmentation: { gain: 0.2, speckle: 0.2, shadow: 0 } };
-    const on = data.trainData({ ...tiny, training }, data.cohortOf(loaded, null), () => []);
+    const on = data.trainData({ ...tiny, training }, cohortInMemory(loaded), () => []);
     const of = async (from: typeof on, key?: Key): Promise<number[]> => {
       const { ED, ES } = await from.images([0, 1, 0], key);
       const values = [...ED.dataSync(), ...ES.dataSync()];
@@ -72,9 +73,12 @@ describe('training_data', () => {
     writeEchoNet(root, studies);
     const set = await openStudies({ ...tiny, data: { ...tiny.data, dataset: 'echonet-dynamic', root } });
     assert.equal(set.studies.length, 4);
-    const { loaded, unreadable } = await data.loadFrames(set.studies);
+    const pool = openFramePool(1);
+    const { decoded, decoders, unreadable } = await data.decodeAll(pool, set.studies);
+    await pool.close();
+    assert.deepEqual(decoders, { mjpeg: 3 });
     assert.deepEqual(
-      loaded.map(({ study }) => study.id),
+      decoded.map(({ study }) => study.id),
       ['B', 'C', 'D'],
     );
     assert.deepEqual(

@@ -29,7 +29,9 @@ import { openStudies } from './studies.js';
 import { locateWeights, weightsHash } from './weights.js';
 import { teacherFeatures, type TeacherFeatures } from './teacher_features.js';
 import { fitTeacherProbe, probeNotes, probeTable, type TeacherProbe } from './teacher_probe.js';
-import { cohortOf, loadFrames, type Cohort } from './training_data.js';
+import { openFramePool, type FramePool } from './data/frame_pool.js';
+import { openFrameSource } from './data/frame_source.js';
+import { cohortOf, decodeAll, unreadableTable, type Cohort } from './training_data.js';
 
 export interface ActiveOptions {
   /** Goes on from the newest checkpoints of the run. */
@@ -40,6 +42,8 @@ export interface ActiveOptions {
 /** Active under way. */
 export interface Active extends Phase<'active'> {
   readonly options: ActiveOptions;
+  /** Decodes the frames of the cohort. */
+  readonly pool: FramePool;
   readonly cohort: Cohort;
   readonly planned: readonly PlannedBridge[];
   /** Whether Conduit found it worth keeping what the student's frozen blocks make of the frames. */
@@ -69,12 +73,10 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
   const { precision, prefix } = readReport(run.folder, 'conduit').body;
   const experiment = { ...phase.experiment, precision: precision.chosen };
   const set = await openStudies(experiment, options.signal);
-  const { loaded, unreadable } = await loadFrames(set.studies, options.signal);
-  if (unreadable.length > 0) {
-    const rows = unreadable.map(({ study, reason }) => ({ study: study.id, split: study.split, reason }));
-    add(phase, { tables: [table('unreadable', 'Left out: frames that could not be decoded', rows)] });
-  }
-  const cohort = cohortOf(loaded, experiment.data.labelled);
+  const pool = openFramePool();
+  const found = await decodeAll(pool, set.studies, options.signal);
+  add(phase, { tables: unreadableTable(found) });
+  const cohort = cohortOf(found.decoded, openFrameSource(pool), experiment.data.labelled);
   const planned = planBridges(experiment);
   const keepsPrefix = typeof prefix?.after === 'string';
   const nothingYet = {
@@ -85,15 +87,15 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
     rows: [],
     assessment: undefined,
   };
-  return { ...phase, experiment, options, cohort, planned, keepsPrefix, ...nothingYet };
+  return { ...phase, experiment, options, pool, cohort, planned, keepsPrefix, ...nothingYet };
 }
 
 /** What the student's frozen blocks make of TRAIN and VAL, where that is kept. */
 async function keepPrefix({ experiment, cohort, options, keepsPrefix }: Active): Promise<PrefixMaps | undefined> {
   const prefix = keepsPrefix ? studentPrefix(experiment) : undefined;
   if (prefix === undefined) return undefined;
-  const { loaded, train, validation } = cohort;
-  return prefixMaps(experiment, prefix, loaded, [...train, ...validation], options.signal);
+  const { train, validation } = cohort;
+  return prefixMaps(experiment, prefix, cohort, [...train, ...validation], options.signal);
 }
 
 /**
@@ -203,12 +205,12 @@ function trainingBody({ experiment }: Active, { model, result, seconds }: Studen
 
 /** Rows of what is compared with the students: the teacher's probe where it was fitted, the mean of the training labels. */
 function referenceRows({ cohort, experiment, probe }: Active): PredictionRow[] {
-  const { loaded, standardisation, validation, test } = cohort;
+  const { decoded, standardisation, validation, test } = cohort;
   const indices = [...validation, ...test];
   const mean = new Map(indices.map((i) => [i, standardisation.mean]));
   return [
-    ...(probe === undefined ? [] : predictionRows(loaded, probe.predict(indices), 'teacher_probe', experiment.seed)),
-    ...predictionRows(loaded, mean, 'mean', experiment.seed),
+    ...(probe === undefined ? [] : predictionRows(decoded, probe.predict(indices), 'teacher_probe', experiment.seed)),
+    ...predictionRows(decoded, mean, 'mean', experiment.seed),
   ];
 }
 
@@ -216,7 +218,7 @@ function referenceRows({ cohort, experiment, probe }: Active): PredictionRow[] {
 export async function evaluate(phase: Active): Promise<Section> {
   const { cohort, experiment, runs } = phase;
   const ofRuns = runs.flatMap(({ model, predictions }) =>
-    predictionRows(cohort.loaded, predictions, model, experiment.seed),
+    predictionRows(cohort.decoded, predictions, model, experiment.seed),
   );
   phase.rows = [...ofRuns, ...referenceRows(phase)];
   await writeFileAtomic(runPath(phase.run, 'predictions.csv'), formatPredictions(phase.rows));
@@ -302,6 +304,7 @@ export async function finish(phase: Active): Promise<Section> {
   phase.features?.close();
   phase.prefix?.close();
   for (const run of runs) run.dispose();
+  await phase.pool.close();
   return { ...done, tables: [...(section.tables ?? []), ...(done.tables ?? [])] };
 }
 

@@ -2,9 +2,12 @@ import type * as tf from '@tensorflow/tfjs';
 import { bytesAt, planBridges } from './bridges.js';
 import { studiesCsv } from './data/dataset.js';
 import type { Augmentation } from './data/augment.js';
-import { extractEach } from './data/frames.js';
+import { extractEach } from './data/extract_each.js';
+import { openFramePool } from './data/frame_pool.js';
+import { openFrameSource } from './data/frame_source.js';
+import type { DecodedStudy } from './data/frames.js';
 import { preprocess } from './data/preprocess.js';
-import type { StudySet } from './data/study.js';
+import type { GreyImage, StudySet } from './data/study.js';
 import { datasetManifest } from './dataset_manifests.js';
 import { plannedSettings, planOf } from './distill/plan.js';
 import { compile } from './engine/compile.js';
@@ -43,7 +46,7 @@ import { openStudies } from './studies.js';
 import { showDataTerms } from './terms.js';
 import { teacherFeatures } from './teacher_features.js';
 import { fitTeacherProbe, probeNotes, probeTable } from './teacher_probe.js';
-import { cohortOf, loadFrames, preprocessingOf, studentImages, type LoadedStudy } from './training_data.js';
+import { cohortOf, decodeAll, preprocessingOf, unreadableTable } from './training_data.js';
 import { trainingCost } from './training_cost.js';
 import { disposeParams } from './tree/params.js';
 import { openTeacher } from './weights.js';
@@ -51,7 +54,7 @@ import { openTeacher } from './weights.js';
 /** Conduit under way: the data set is read once, and a few studies are decoded. */
 export interface Conduit extends Phase<'conduit'> {
   set: StudySet | undefined;
-  sample: readonly LoadedStudy[];
+  sample: readonly DecodedStudy[];
 }
 
 /** Begins Conduit in a run, by default the current one; Reservoir runs first with defaults where it has not. */
@@ -126,9 +129,9 @@ const pictured = 6;
 
 /** The first studies whose frames can be decoded, and why the ones before them cannot. */
 async function decodeSample({ studies, root }: StudySet, signal: AbortSignal | undefined) {
-  const sample: LoadedStudy[] = [];
+  const sample: DecodedStudy[] = [];
   const unreadable: string[] = [];
-  for await (const extraction of extractEach(studies, { signal })) {
+  for await (const extraction of extractEach(openFramePool(0), studies, signal)) {
     if (extraction.kind === 'frames') sample.push(extraction);
     else unreadable.push(extraction.reason);
     if (sample.length === pictured) break;
@@ -217,7 +220,7 @@ async function dispose(tensors: readonly tf.Tensor[]): Promise<void> {
 }
 
 /** Seconds that the teacher takes for a frame, measured on one. */
-async function teacherSeconds(experiment: Conduit['experiment'], { frames: { ED } }: LoadedStudy): Promise<number> {
+async function teacherSeconds(experiment: Conduit['experiment'], { frames: { ED } }: DecodedStudy): Promise<number> {
   const { weights } = experiment.teacher;
   const { params, config } = openTeacher(weights, experiment.seed, openingPrecision(experiment));
   const features = ['last_hidden_state'];
@@ -233,10 +236,13 @@ async function teacherSeconds(experiment: Conduit['experiment'], { frames: { ED 
 }
 
 /** Seconds of the student's forward pass over a micro-batch, measured. */
-async function studentSeconds(experiment: Conduit['experiment'], study: LoadedStudy): Promise<number> {
+async function studentSeconds(experiment: Conduit['experiment'], { frames }: DecodedStudy): Promise<number> {
   const model = buildStudent(experiment, []);
-  const images = studentImages([study], preprocessingOf(experiment.student.preprocessing));
-  const { ED, ES } = images(new Array<number>(experiment.training.batch_size).fill(0));
+  const batch = (frame: GreyImage): tf.Tensor4D => {
+    const images = new Array<GreyImage>(experiment.training.batch_size).fill(frame);
+    return preprocess(images, preprocessingOf(experiment.student.preprocessing));
+  };
+  const [ED, ES] = [batch(frames.ED), batch(frames.ES)];
   const forward = compile((a: tf.Tensor4D, b: tf.Tensor4D) => [model.forward({ ED: a, ES: b }).targets]);
   const seconds = await secondsOf(() => dispose(forward(ED, ES)));
   ED.dispose();
@@ -255,7 +261,7 @@ function atPrecision({ experiment, body }: Conduit): Conduit['experiment'] {
 }
 
 /** What the chosen precision costs in exactness, on one frame. */
-function errorTables(experiment: Conduit['experiment'], { frames: { ED } }: LoadedStudy): ReportTable[] {
+function errorTables(experiment: Conduit['experiment'], { frames: { ED } }: DecodedStudy): ReportTable[] {
   const of = (preprocessing: Preprocessing): tf.Tensor4D => preprocess([ED], preprocessingOf(preprocessing));
   const images = { teacher: of(experiment.teacher.preprocessing), student: of(experiment.student.preprocessing) };
   const errors = precisionErrors(experiment, images);
@@ -350,15 +356,18 @@ export async function estimates(phase: Conduit): Promise<Section> {
 export async function teacherProbe(phase: Conduit, signal?: AbortSignal): Promise<Section> {
   const experiment = atPrecision(phase);
   const chosen = readSet(phase).studies.filter(({ split }) => split !== 'TEST');
-  const { loaded } = await loadFrames(chosen, signal);
-  const cohort = cohortOf(loaded, experiment.data.labelled);
-  const features = await teacherFeatures(experiment, planBridges(experiment), cohort, cohort.validation, signal);
+  const pool = openFramePool();
   try {
+    const found = await decodeAll(pool, chosen, signal);
+    phase.body.decoded = { ...found.decoders };
+    const cohort = cohortOf(found.decoded, openFrameSource(pool), experiment.data.labelled);
+    const features = await teacherFeatures(experiment, planBridges(experiment), cohort, cohort.validation, signal);
     const { body } = fitTeacherProbe(cohort, features);
-    phase.body.probe = body;
-    return add(phase, { tables: [probeTable(body)], notes: probeNotes(body) });
-  } finally {
     features.close();
+    phase.body.probe = body;
+    return add(phase, { tables: [probeTable(body), ...unreadableTable(found)], notes: probeNotes(body) });
+  } finally {
+    await pool.close();
   }
 }
 

@@ -2,11 +2,9 @@ import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import { loraTargets, trainedInFull } from './adapters/lora_targets.js';
-import { cacheFeatures, frameHash } from './data/feature_cache.js';
+import { cacheFeatures } from './data/feature_cache.js';
 import { cacheCap } from './data/feature_cache_maps.js';
-import { preprocess } from './data/preprocess.js';
 import { changesFrames } from './data/augment.js';
-import type { GreyImage } from './data/study.js';
 import { compile } from './engine/compile.js';
 import { cachePath } from './host/places.js';
 import { mobilenetV5Flops } from './models/cost.js';
@@ -17,7 +15,7 @@ import { frozenPrefix, type FrozenPrefix } from './models/mobilenet_v5_prefix.js
 import { openingPrecision, studentPrecision } from './precision.js';
 import type { Experiment } from './schema/generated/experiment.js';
 import { adapterConfig } from './student_model.js';
-import { preprocessingOf, type LoadedStudy } from './training_data.js';
+import { frameRow, preprocessingOf, type Cohort } from './training_data.js';
 import { disposeParams } from './tree/params.js';
 import { sizeOf } from './tree/spec.js';
 import { openStudentBase, studentBaseConfig } from './weights.js';
@@ -107,7 +105,7 @@ const largestBatch = 16;
 export async function prefixMaps(
   experiment: Experiment,
   prefix: FrozenPrefix,
-  loaded: readonly LoadedStudy[],
+  cohort: Pick<Cohort, 'decoded' | 'frames'>,
   studies: readonly number[],
   signal?: AbortSignal,
 ): Promise<PrefixMaps> {
@@ -119,10 +117,6 @@ export async function prefixMaps(
     const found = mobilenet.forward(params, images, config, { features: names });
     return names.map((name) => found[name] as tf.Tensor4D);
   });
-  const images = studies.flatMap((study) => {
-    const { ED, ES } = (loaded[study] as LoadedStudy).frames;
-    return [ED, ES];
-  });
   const pixels = preprocessing.height * preprocessing.width;
   try {
     const maps = await cacheFeatures({
@@ -131,20 +125,15 @@ export async function prefixMaps(
       preprocessing,
       maps: names.map((layer) => ({ layer, grid: null })),
       dtype: 'float32',
-      frames: images.map(frameHash),
       batch: Math.max(1, Math.min(largestBatch, Math.floor(pixelsAPass / pixels))),
-      images: (indices) =>
-        preprocess(
-          indices.map((i) => images[i] as GreyImage),
-          preprocessing,
-        ),
+      ...frameRow(cohort, studies, preprocessing),
       forward: (input) => forward(input),
       ...(signal === undefined ? {} : { signal }),
     });
     const placeOf = new Map(studies.map((study, place) => [study, place]));
     return {
       prefix,
-      frames: images.length,
+      frames: 2 * studies.length,
       computed: maps.computed,
       pairs(wanted) {
         const ED = wanted.map((study) => 2 * (placeOf.get(study) as number));

@@ -20,7 +20,7 @@ import { writeEncoder, writeFullModel } from './student_files.js';
 import { buildStudent, type StudentModel } from './student_model.js';
 import type { PrefixMaps } from './student_prefix.js';
 import type { TeacherFeatures } from './teacher_features.js';
-import { preprocessingOf, studentImages, trainData, type Cohort, type LoadedStudy } from './training_data.js';
+import { preprocessingOf, studentImages, trainData, type Cohort } from './training_data.js';
 import { trainableVariables } from './tree/params.js';
 import type { Params, Spec } from './tree/spec.js';
 
@@ -68,7 +68,7 @@ function regressorInfo(
   { student, planned }: Pick<Trainable, 'student' | 'planned'>,
 ): RegressorInfo {
   const { mean, std } = cohort.standardisation;
-  const views = new Set(cohort.loaded.map(({ study }) => study.view));
+  const views = new Set(cohort.decoded.map(({ study }) => study.view));
   return {
     targets: ['EDV', 'ESV', 'EF'],
     mean,
@@ -111,9 +111,9 @@ async function predictAll(context: TrainingContext, student: StudentModel): Prom
   const indices = [...cohort.validation, ...cohort.test];
   const predictor = createPredictor(student);
   try {
-    const images = studentImages(cohort.loaded, preprocessingOf(experiment.student.preprocessing));
+    const images = studentImages(cohort, preprocessingOf(experiment.student.preprocessing));
     const batch = experiment.training.batch_size;
-    const predicted = await predictTargets(predictor, { images }, indices, batch, cohort.standardisation, signal);
+    const predicted = await predictTargets(predictor, images, indices, batch, cohort.standardisation, signal);
     return new Map(indices.map((index, i) => [index, predicted[i] as Targets]));
   } finally {
     predictor.dispose();
@@ -191,13 +191,13 @@ export async function runStudent(context: TrainingContext, model: TrainedModel):
 
 /** Rows of `predictions.csv` of one model from predictions by study index. */
 export function predictionRows(
-  loaded: readonly LoadedStudy[],
+  decoded: Cohort['decoded'],
   predictions: ReadonlyMap<number, Targets>,
   model: ModelName,
   seed: number,
 ): PredictionRow[] {
   return [...predictions].map(([index, [EDV_pred, ESV_pred, EF_pred]]) => {
-    const { id, patient, view, split, EDV, ESV, EF } = (loaded[index] as LoadedStudy).study;
+    const { id, patient, view, split, EDV, ESV, EF } = (decoded[index] as Cohort['decoded'][number]).study;
     return { study: id, patient, view, split, model, seed, EDV, ESV, EF, EDV_pred, ESV_pred, EF_pred };
   });
 }

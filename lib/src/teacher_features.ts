@@ -1,15 +1,13 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { PlannedBridge } from './bridges.js';
-import { cacheFeatures, frameHash, type Features } from './data/feature_cache.js';
-import { preprocess } from './data/preprocess.js';
-import type { GreyImage } from './data/study.js';
+import { cacheFeatures, type Features } from './data/feature_cache.js';
 import { compile } from './engine/compile.js';
 import { pooledTeacherGrid } from './models/projector.js';
 import * as siglip from './models/siglip_vision.js';
 import { patchGrid } from './models/siglip_vision_config.js';
 import { openingPrecision } from './precision.js';
 import type { Bridge, Experiment } from './schema/generated/experiment.js';
-import { preprocessingOf, type Cohort, type LoadedStudy } from './training_data.js';
+import { frameRow, preprocessingOf, type Cohort } from './training_data.js';
 import { disposeParams } from './tree/params.js';
 import { openTeacher } from './weights.js';
 
@@ -62,8 +60,12 @@ function openFrozen(experiment: Experiment) {
   const preprocessing = preprocessingOf(experiment.teacher.preprocessing);
   const tokenGrid = patchGrid(config, [preprocessing.height, preprocessing.width]);
   const batch = Math.max(1, Math.min(largestBatch, Math.floor(tokensAPass / (tokenGrid[0] * tokenGrid[1]))));
-  const run = async (maps: readonly PooledMap[], loaded: readonly LoadedStudy[], signal?: AbortSignal) => {
-    const images = loaded.flatMap(({ frames }) => [frames.ED, frames.ES]);
+  const run = async (
+    maps: readonly PooledMap[],
+    cohort: Pick<Cohort, 'decoded' | 'frames'>,
+    studies: readonly number[],
+    signal?: AbortSignal,
+  ) => {
     const forward = compile((input: tf.Tensor4D) => {
       const features = maps.map(({ layer }) => layer);
       const found = siglip.forward(params, input, config, { features, interpolatePosEncoding: true });
@@ -77,14 +79,9 @@ function openFrozen(experiment: Experiment) {
           preprocessing,
           maps,
           dtype,
-          frames: images.map(frameHash),
           batch,
         },
-        images: (indices) =>
-          preprocess(
-            indices.map((i) => images[i] as GreyImage),
-            preprocessing,
-          ),
+        ...frameRow(cohort, studies, preprocessing),
         forward: (input) => forward(input),
         ...(signal === undefined ? {} : { signal }),
       });
@@ -115,17 +112,17 @@ function pooledPair(part: StudyFeatures, study: number): Float32Array {
 export async function teacherFeatures(
   experiment: Experiment,
   planned: readonly PlannedBridge[],
-  { loaded, train }: Pick<Cohort, 'loaded' | 'train'>,
+  cohort: Pick<Cohort, 'decoded' | 'frames' | 'train'>,
   probed: readonly number[],
   signal?: AbortSignal,
 ): Promise<TeacherFeatures> {
+  const { train } = cohort;
   const teacher = openFrozen(experiment);
   const parts: StudyFeatures[] = [];
   const close = (): void => parts.forEach(({ features }) => features.close());
   const addPart = async (studies: readonly number[], maps: readonly PooledMap[]): Promise<StudyFeatures> => {
-    const ofStudies = studies.map((i) => loaded[i] as LoadedStudy);
     const placeOf = new Map(studies.map((study, place) => [study, place]));
-    const part = { placeOf, maps, features: await teacher.run(maps, ofStudies, signal) };
+    const part = { placeOf, maps, features: await teacher.run(maps, cohort, studies, signal) };
     parts.push(part);
     return part;
   };

@@ -6,7 +6,7 @@ import type { Targets } from './distill/targets.js';
 import { table } from './report/table.js';
 import type { ConduitBody, ReportTable } from './schema/generated/reports.js';
 import { probeMap, type TeacherFeatures } from './teacher_features.js';
-import { targetsOf, type Cohort, type LoadedStudy } from './training_data.js';
+import { targetsOf, type Cohort } from './training_data.js';
 
 /** A linear probe of the frozen teacher: what ridge regression reads from its pooled features. */
 export interface TeacherProbe {
@@ -30,7 +30,7 @@ function byTarget<T>(values: readonly T[]): Record<Target, T> {
  * ED and ES one after the other, standardised, to EDV, ESV and EF; one penalty a target. TEST is not looked at.
  */
 export function fitTeacherProbe(cohort: Cohort, features: TeacherFeatures): TeacherProbe {
-  const { studies, train, validation, loaded } = cohort;
+  const { studies, train, validation, decoded } = cohort;
   const labelled = train.filter((i) => studies[i]?.targets !== null);
   const labels = (indices: readonly number[]): Targets[] => labelsOf(cohort, indices);
   const trained = { features: features.pooled(labelled), targets: labels(labelled) };
@@ -44,7 +44,7 @@ export function fitTeacherProbe(cohort: Cohort, features: TeacherFeatures): Teac
   };
   const predicted = [...predict(validation).values()];
   const mae = targets.map((target, t) => {
-    const ofTarget = validation.map((i) => targetsOf((loaded[i] as LoadedStudy).study)[t] as number);
+    const ofTarget = validation.map((i) => targetsOf((decoded[i] as Cohort['decoded'][number]).study)[t] as number);
     const error = (values: number[]): number => meanAbsoluteError(ofTarget, values);
     const mean = cohort.standardisation.mean[t] as number;
     return {

@@ -1,39 +1,58 @@
 import type * as tf from '@tensorflow/tfjs';
 import { augmentPair, type Augmentation } from './data/augment.js';
-import { extractEach, type FramePair } from './data/frames.js';
+import type { FeatureRequest } from './data/feature_cache.js';
+import { extractEach } from './data/extract_each.js';
+import type { FramePool } from './data/frame_pool.js';
+import { hashesOf, type FrameSource, type HashedStudy } from './data/frame_source.js';
+import type { FramePair } from './data/frames.js';
 import { preprocess, type Preprocessing } from './data/preprocess.js';
 import type { Study } from './data/study.js';
-import { labelsOf, type TrainData, type TrainStudy } from './distill/data.js';
+import type { Decoder } from './data/video_frames.js';
+import { labelsOf, type StudyImages, type TrainData, type TrainStudy } from './distill/data.js';
 import { standardisationOf, type Standardisation, type Targets } from './distill/targets.js';
 import { startProgress } from './host/progress.js';
-import { fold, type Key } from './tree/random.js';
+import { table } from './report/table.js';
+import { fold } from './tree/random.js';
 import type { Experiment, Preprocessing as PreprocessingConfig } from './schema/generated/experiment.js';
+import type { ReportTable } from './schema/generated/reports.js';
 
-/** A study with its two frames decoded. */
-export interface LoadedStudy {
-  readonly study: Study;
-  readonly frames: FramePair;
-}
-
-/** The studies whose frames could be decoded, and why others could not. */
-export interface LoadedStudies {
-  readonly loaded: readonly LoadedStudy[];
+/** The studies whose frames could be decoded, by what, and why others could not. */
+export interface DecodedStudies {
+  readonly decoded: readonly HashedStudy[];
+  readonly decoders: Readonly<Partial<Record<Decoder, number>>>;
   readonly unreadable: readonly { readonly study: Study; readonly reason: string }[];
 }
 
-/** Decodes the ED and ES frames of studies, in their order. */
-export async function loadFrames(studies: readonly Study[], signal?: AbortSignal): Promise<LoadedStudies> {
-  const loaded: LoadedStudy[] = [];
+/** Decodes the ED and ES frames of studies, in their order, and keeps their hashes alone. */
+export async function decodeAll(
+  pool: FramePool,
+  studies: readonly Study[],
+  signal?: AbortSignal,
+): Promise<DecodedStudies> {
+  const decoded: HashedStudy[] = [];
+  const decoders: Partial<Record<Decoder, number>> = {};
   const unreadable: { study: Study; reason: string }[] = [];
   const progress = startProgress('ED and ES frames', studies.length);
-  for await (const extraction of extractEach(studies, { signal })) {
+  for await (const extraction of extractEach(pool, studies, signal)) {
     const { study } = extraction;
-    if (extraction.kind === 'frames') loaded.push({ study, frames: extraction.frames });
-    else unreadable.push({ study, reason: extraction.reason });
+    if (extraction.kind === 'frames') {
+      const { frames } = extraction;
+      decoded.push({ study, hashes: hashesOf(frames) });
+      decoders[frames.decoder] = (decoders[frames.decoder] ?? 0) + 1;
+    } else {
+      unreadable.push({ study, reason: extraction.reason });
+    }
     progress.advance();
   }
   progress.end();
-  return { loaded, unreadable };
+  return { decoded, decoders, unreadable };
+}
+
+/** What a report says of studies whose frames could not be decoded; nothing where there are none. */
+export function unreadableTable({ unreadable }: DecodedStudies): ReportTable[] {
+  if (unreadable.length === 0) return [];
+  const rows = unreadable.map(({ study, reason }) => ({ study: study.id, split: study.split, reason }));
+  return [table('unreadable', 'Left out: frames that could not be decoded', rows)];
 }
 
 /** The configuration's preprocessing as the tensors' maker takes it. */
@@ -48,7 +67,9 @@ export function targetsOf({ EDV, ESV, EF }: Study): Targets {
 
 /** The studies of training and analysis with the labels that training may see. */
 export interface Cohort {
-  readonly loaded: readonly LoadedStudy[];
+  /** Those whose frames decode; everything else counts by their place here. */
+  readonly decoded: readonly HashedStudy[];
+  readonly frames: FrameSource;
   readonly train: readonly number[];
   readonly validation: readonly number[];
   readonly test: readonly number[];
@@ -56,40 +77,64 @@ export interface Cohort {
   readonly standardisation: Standardisation;
 }
 
-/** Splits the loaded studies; of TRAIN only the first `labelled` give their labels. @throws BadInput when too few do. */
-export function cohortOf(loaded: readonly LoadedStudy[], labelled: number | null): Cohort {
+/** Splits the studies; of TRAIN only the first `labelled` give their labels. @throws BadInput when too few do. */
+export function cohortOf(decoded: readonly HashedStudy[], frames: FrameSource, labelled: number | null): Cohort {
   const indicesOf = (split: Study['split']): number[] =>
-    loaded.flatMap(({ study }, i) => (study.split === split ? [i] : []));
+    decoded.flatMap(({ study }, i) => (study.split === split ? [i] : []));
   const train = indicesOf('TRAIN');
   const unlabelled = new Set(labelled === null ? [] : train.slice(labelled));
-  const studies = loaded.map(({ study }, i) => ({
+  const studies = decoded.map(({ study }, i) => ({
     id: study.id,
     targets: unlabelled.has(i) ? null : targetsOf(study),
   }));
   const standardisation = standardisationOf(labelsOf({ studies }, train));
-  return { loaded, train, validation: indicesOf('VAL'), test: indicesOf('TEST'), studies, standardisation };
+  const parts = { train, validation: indicesOf('VAL'), test: indicesOf('TEST') };
+  return { decoded, frames, ...parts, studies, standardisation };
+}
+
+/** The frames of some studies (indices into the cohort's) in a row, ED before ES, as a cache of features asks for them. */
+export function frameRow(
+  { decoded, frames }: Pick<Cohort, 'decoded' | 'frames'>,
+  studies: readonly number[],
+  preprocessing: Preprocessing,
+): Pick<FeatureRequest, 'frames' | 'images' | 'prefetch'> {
+  const studyOf = (frame: number): HashedStudy => decoded[studies[frame >> 1] as number] as HashedStudy;
+  return {
+    frames: studies.flatMap((_, i) => [studyOf(2 * i).hashes.ED, studyOf(2 * i).hashes.ES]),
+    async images(wanted) {
+      const pairs = await Promise.all(wanted.map((frame) => frames.read(studyOf(frame))));
+      return preprocess(
+        pairs.map(({ ED, ES }, i) => ((wanted[i] as number) % 2 === 0 ? ED : ES)),
+        preprocessing,
+      );
+    },
+    prefetch: (wanted) => frames.prefetch(wanted.map(studyOf)),
+  };
 }
 
 /** The student's inputs of some studies, with a key augmented, each study by its place; owned by the caller. */
 export function studentImages(
-  loaded: readonly LoadedStudy[],
+  { decoded, frames }: Pick<Cohort, 'decoded' | 'frames'>,
   preprocessing: Preprocessing,
   augmentation?: Augmentation,
-) {
-  const pairAt = (study: number, place: number, key: Key | undefined): Pick<FramePair, 'ED' | 'ES'> => {
-    const { frames } = loaded[study] as LoadedStudy;
-    return key === undefined || augmentation === undefined
-      ? frames
-      : augmentPair(frames, augmentation, fold(key, place));
-  };
-  return (indices: readonly number[], key?: Key) => {
-    const pairs = indices.map((study, place) => pairAt(study, place, key));
-    const of = (frame: 'ED' | 'ES'): tf.Tensor4D =>
-      preprocess(
-        pairs.map((pair) => pair[frame]),
-        preprocessing,
-      );
-    return { ED: of('ED'), ES: of('ES') };
+): StudyImages {
+  const studiesOf = (indices: readonly number[]): HashedStudy[] =>
+    indices.map((study) => decoded[study] as HashedStudy);
+  return {
+    async images(indices, key) {
+      const stored = await Promise.all(studiesOf(indices).map((study) => frames.read(study)));
+      const pairs: Pick<FramePair, 'ED' | 'ES'>[] =
+        key === undefined || augmentation === undefined
+          ? stored
+          : stored.map((pair, place) => augmentPair(pair, augmentation, fold(key, place)));
+      const of = (frame: 'ED' | 'ES'): tf.Tensor4D =>
+        preprocess(
+          pairs.map((pair) => pair[frame]),
+          preprocessing,
+        );
+      return { ED: of('ED'), ES: of('ES') };
+    },
+    prefetch: (indices) => frames.prefetch(studiesOf(indices)),
   };
 }
 
@@ -100,8 +145,11 @@ export function trainData(
   teacher: TrainData['teacher'],
   inputs?: TrainData['images'],
 ): TrainData {
-  const { studies, train, validation, loaded } = cohort;
+  const { studies, train, validation } = cohort;
   const { student, training } = experiment;
-  const images = inputs ?? studentImages(loaded, preprocessingOf(student.preprocessing), training.augmentation);
-  return { studies, train, validation, images, teacher };
+  const given: StudyImages =
+    inputs === undefined
+      ? studentImages(cohort, preprocessingOf(student.preprocessing), training.augmentation)
+      : { images: inputs };
+  return { studies, train, validation, ...given, teacher };
 }

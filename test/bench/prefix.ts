@@ -14,9 +14,9 @@ import type { Experiment } from 'gemma-3ncore/schema/generated/experiment';
 import { preset } from 'gemma-3ncore/schema/presets';
 import { buildStudent } from 'gemma-3ncore/student_model';
 import { prefixMaps, studentPrefix } from 'gemma-3ncore/student_prefix';
-import { cohortOf, trainData } from 'gemma-3ncore/training_data';
+import { trainData } from 'gemma-3ncore/training_data';
 import { writeBench } from '../support/bench.js';
-import { noiseStudies } from '../support/cohort.js';
+import { cohortInMemory, noiseStudies } from '../support/cohort.js';
 
 /** Alternating pairs of micro-batches; the first of each compiles. */
 const rounds = 6;
@@ -61,8 +61,8 @@ async function measure(name: 'phantom' | 'medsiglip-gemma3n', weights: string, b
   const experiment = experimentOf(name, weights);
   const prefix = studentPrefix(experiment)!;
   const { height } = experiment.student.preprocessing;
-  const cohort = cohortOf(noiseStudies(batch), null);
-  const maps = await prefixMaps(experiment, prefix, cohort.loaded, cohort.train);
+  const cohort = cohortInMemory(noiseStudies(batch));
+  const maps = await prefixMaps(experiment, prefix, cohort, cohort.train);
   const student = buildStudent(experiment, []);
   const variables = [...trainedVariables(student, []).values()];
   const optimizer = createAdamW(variables, { betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.01 });

@@ -7,12 +7,14 @@ import { join } from 'node:path';
 import type { Precision } from 'gemma-3ncore/adapters/quantize/leaves';
 import { bootstrap } from 'gemma-3ncore/analysis/bootstrap';
 import { planBridges } from 'gemma-3ncore/bridges';
+import { openFramePool } from 'gemma-3ncore/data/frame_pool';
+import { openFrameSource } from 'gemma-3ncore/data/frame_source';
 import { openEngine } from 'gemma-3ncore/engine/open';
 import { preset } from 'gemma-3ncore/schema/presets';
 import { runStudent, type StudentRun } from 'gemma-3ncore/student_run';
 import { openStudies } from 'gemma-3ncore/studies';
 import { teacherFeatures } from 'gemma-3ncore/teacher_features';
-import { cohortOf, loadFrames, type Cohort } from 'gemma-3ncore/training_data';
+import { cohortOf, decodeAll, type Cohort } from 'gemma-3ncore/training_data';
 import { locateWeights, weightsHash } from 'gemma-3ncore/weights';
 import { writeBench } from '../support/bench.js';
 
@@ -31,8 +33,8 @@ const arms: readonly { readonly student: Precision; readonly teacher: Precision 
 ];
 
 /** |EF − EF_pred| of each TEST study, in their order. */
-function efErrors({ loaded, test }: Cohort, { predictions }: StudentRun): number[] {
-  return test.map((i) => Math.abs((loaded[i]?.study.EF as number) - (predictions.get(i)?.[2] as number)));
+function efErrors({ decoded, test }: Cohort, { predictions }: StudentRun): number[] {
+  return test.map((i) => Math.abs((decoded[i]?.study.EF as number) - (predictions.get(i)?.[2] as number)));
 }
 
 const meanOf = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
@@ -64,8 +66,10 @@ async function errorsOfArm({ student, teacher }: (typeof arms)[number], cohort: 
 async function main(): Promise<void> {
   await openEngine();
   const { studies } = await openStudies(preset('phantom'));
-  const cohort = cohortOf((await loadFrames(studies)).loaded, preset('phantom').data.labelled);
-  const patients = cohort.test.map((i) => cohort.loaded[i]?.study.patient as string);
+  const pool = openFramePool();
+  const { decoded } = await decodeAll(pool, studies);
+  const cohort = cohortOf(decoded, openFrameSource(pool), preset('phantom').data.labelled);
+  const patients = cohort.test.map((i) => cohort.decoded[i]?.study.patient as string);
   /** Of each arm and TEST study the mean over the seeds. */
   const studyErrors: number[][] = [];
   const results = [];

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { extractEach, extractFrames } from 'gemma-3ncore/data/frames';
+import { extractFrames } from 'gemma-3ncore/data/frames';
 import { readFrames } from 'gemma-3ncore/data/video_frames';
 import type { Study } from 'gemma-3ncore/data/study';
 import { decodeFrames } from 'gemma-3ncore/files/ffmpeg';
@@ -49,33 +49,6 @@ describe('data/frames', () => {
     writeFileSync(mixed, aviFile([images[0]!, jpegImage(0, 24, 16)]));
     await assert.rejects(extractFrames(studyOf(mixed, 0, 1)), /ED and ES of one size, 16×16, got 16×24/);
     await assert.rejects(extractFrames(studyOf(clip, 0, 12)), BadInput);
-  });
-
-  it('goes through many studies in order, and past the one that cannot be decoded', async () => {
-    const bad = join(folder, 'bad.avi');
-    writeFileSync(bad, aviFile([Buffer.from('no image'), images[1]!]));
-    const studies = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => studyOf(i === 3 ? bad : clip, i, i + 1));
-    const kinds: string[] = [];
-    for await (const extraction of extractEach(studies, { ahead: 2 })) {
-      const { study, kind } = extraction;
-      kinds.push(`${study.edFrame} ${kind}`);
-      if (kind === 'frames') assert.ok(maxAbsDifference(extraction.frames.ED.data, drawn(study.edFrame)) <= 4);
-      else assert.match(extraction.reason, /bad\.avi/);
-    }
-    assert.deepEqual(
-      kinds,
-      studies.map(({ edFrame }) => `${edFrame} ${edFrame === 3 ? 'unreadable' : 'frames'}`),
-    );
-  });
-
-  it('stops when it is interrupted', async () => {
-    const controller = new AbortController();
-    const walk = async (): Promise<void> => {
-      for await (const { study } of extractEach(Array(50).fill(studyOf(clip, 0, 1)), { signal: controller.signal })) {
-        if (study !== undefined) controller.abort(new Error('enough'));
-      }
-    };
-    await assert.rejects(walk(), /enough/);
   });
 });
 

@@ -51,6 +51,8 @@ export interface FeatureRequest {
   readonly batch: number;
   /** The model's inputs `[batch, H, W, 3]` of some frames (indices into `frames`); this cache disposes them. */
   images(frames: readonly number[]): tf.Tensor4D | Promise<tf.Tensor4D>;
+  /** Is told which frames will be asked for next. */
+  prefetch?(frames: readonly number[]): void;
   /** The maps in the order of `maps`, `[batch, h, w, C]` each; this cache disposes them. */
   forward(images: tf.Tensor4D): readonly tf.Tensor4D[];
   readonly signal?: AbortSignal;
@@ -167,11 +169,13 @@ function stored(
 async function computeInto(
   entries: readonly Entries[],
   stores: readonly MapStore[],
-  { frames, batch, maps, dtype, images, forward }: FeatureRequest,
+  { frames, batch, maps, dtype, images, forward, prefetch }: FeatureRequest,
   indices: readonly number[],
+  next: readonly number[],
 ): Promise<void> {
   const padding = new Array<number>(batch - indices.length).fill(indices[0] as number);
   const input = await images([...indices, ...padding]);
+  prefetch?.(next);
   const outputs = forward(input);
   for (const [map, output] of outputs.entries()) {
     const values = await output.data<'float32'>();
@@ -214,7 +218,8 @@ async function computeMissing(request: FeatureRequest, stores: readonly MapStore
     for (let begin = 0; begin < missing.length; begin += request.batch) {
       await yieldToEvents(request.signal);
       const indices = missing.slice(begin, begin + request.batch);
-      await computeInto(entries, stores, request, indices);
+      const next = missing.slice(begin + request.batch, begin + 2 * request.batch);
+      await computeInto(entries, stores, request, indices, next);
       if (bytesOf(entries) >= shardBytes || monotonicMs() - flushed >= shardMs) {
         await flush(stores, entries);
         flushed = monotonicMs();

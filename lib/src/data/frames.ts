@@ -11,10 +11,22 @@ export interface FramePair {
   readonly decoder: Decoder;
 }
 
+/** A study and its two frames. */
+export interface DecodedStudy {
+  readonly study: Study;
+  readonly frames: FramePair;
+}
+
 /** A study's frames, or why there are none. */
 export type Extraction =
-  | { readonly kind: 'frames'; readonly study: Study; readonly frames: FramePair }
+  | ({ readonly kind: 'frames' } & DecodedStudy)
   | { readonly kind: 'unreadable'; readonly study: Study; readonly reason: string };
+
+/** A picture in memory of its own, where it is a part of a file's: it is kept, or goes to another thread. */
+function alone(image: GreyImage): GreyImage {
+  const { data } = image;
+  return data.byteLength === data.buffer.byteLength ? image : { ...image, data: new Uint8Array(data) };
+}
 
 async function decodePair({ video, edFrame, esFrame }: Study, options: FrameOptions): Promise<FramePair> {
   if (typeof video === 'string') {
@@ -34,36 +46,17 @@ async function decodePair({ video, edFrame, esFrame }: Study, options: FrameOpti
 /** The ED and ES frames of a study, decoded on the fly. */
 export async function extractFrames(study: Study, options: FrameOptions = {}): Promise<FramePair> {
   const { ED, ES, decoder } = await decodePair(study, options);
-  if (ED.height === ES.height && ED.width === ES.width) return { ED, ES, decoder };
+  if (ED.height === ES.height && ED.width === ES.width) return { ED: alone(ED), ES: alone(ES), decoder };
   const size = ({ height, width }: GreyImage): string => `${height}×${width}`;
   throw new BadInput({ where: study.id, expected: `ED and ES of one size, ${size(ED)}`, got: size(ES) });
 }
 
-async function extract(study: Study, options: FrameOptions): Promise<Extraction> {
+/** A study's frames, or why there are none; only a bug and an aborted signal throw. */
+export async function extract(study: Study, options: FrameOptions): Promise<Extraction> {
   try {
     return { kind: 'frames', study, frames: await extractFrames(study, options) };
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;
     return { kind: 'unreadable', study, reason: error.message };
   }
-}
-
-/**
- * The frames of many studies in their order, at most `ahead` of them decoded before they are asked for; a study that
- * cannot be decoded comes with its reason and does not stop the rest.
- */
-export async function* extractEach(
-  studies: Iterable<Study>,
-  { ahead = 4, signal }: FrameOptions & { readonly ahead?: number } = {},
-): AsyncGenerator<Extraction> {
-  const waiting: Promise<Extraction>[] = [];
-  for (const study of studies) {
-    signal?.throwIfAborted();
-    const next = extract(study, { signal });
-    // An interruption is reported by the study that is awaited; the others' stay unread.
-    next.catch(() => undefined);
-    waiting.push(next);
-    if (waiting.length > ahead) yield (await waiting.shift()) as Extraction;
-  }
-  for (const next of waiting) yield await next;
 }

@@ -10,14 +10,23 @@ export interface TrainStudy {
   readonly targets: Targets | null;
 }
 
+/** The student's inputs of chosen studies, made when asked for. */
+export interface StudyImages {
+  /**
+   * The student's inputs `[B, H, W, 3]`, with a key augmented as it says, or what its frozen prefix makes of them; the caller
+   * owns them.
+   */
+  images(indices: readonly number[], augmentation?: Key): FramePair | Promise<FramePair>;
+  /** Is told which studies will be asked for next. */
+  prefetch?(indices: readonly number[]): void;
+}
+
 /** What a run learns from: plain data, and functions that make tensors of chosen studies (indices into `studies`). */
-export interface TrainData {
+export interface TrainData extends StudyImages {
   readonly studies: readonly TrainStudy[];
   readonly train: readonly number[];
   /** Labelled. */
   readonly validation: readonly number[];
-  /** The student's inputs `[B, H, W, 3]`, with a key augmented as it says, or what its frozen prefix makes of them; the caller owns them. */
-  images(indices: readonly number[], augmentation?: Key): FramePair | Promise<FramePair>;
   /** Per bridge the teacher's pooled map `[2B, g, g, Ct]`, ED above ES; the caller owns them. Not called without bridges. */
   teacher(indices: readonly number[]): readonly tf.Tensor4D[] | Promise<readonly tf.Tensor4D[]>;
 }

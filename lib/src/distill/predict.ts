@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { compile } from '../engine/compile.js';
 import { yieldToEvents } from '../host/abort.js';
 import { chunksOf } from './batches.js';
-import type { TrainData } from './data.js';
+import type { StudyImages } from './data.js';
 import type { FramePair } from '../models/echo_student.js';
 import { supervisedLoss, type Objective } from './objective.js';
 import type { Student } from './student.js';
@@ -29,16 +29,18 @@ export function createPredictor(student: Student): Predictor {
 /** Predicted EDV (mL), ESV (mL) and EF (%) of chosen studies, in micro-batches of one size. */
 export async function predictTargets(
   predictor: Predictor,
-  data: Pick<TrainData, 'images'>,
+  data: StudyImages,
   indices: readonly number[],
   batch: number,
   standardisation: Standardisation,
   signal?: AbortSignal,
 ): Promise<Targets[]> {
   const predictions: Targets[] = [];
-  for (const chunk of chunksOf(indices, batch)) {
+  const chunks = chunksOf(indices, batch);
+  for (const [i, chunk] of chunks.entries()) {
     await yieldToEvents(signal);
     const frames = await data.images(chunk.indices);
+    data.prefetch?.(chunks[i + 1]?.indices ?? []);
     const output = await predictor.predict(frames);
     const rows = (await output.array()) as unknown as Targets[];
     tf.dispose([frames.ED, frames.ES, ...(frames.known ?? []), output]);

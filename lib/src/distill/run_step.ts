@@ -5,7 +5,7 @@ import { biasCorrections } from './adamw.js';
 import { chunksOf, microBatch, type Chunk, type Shares } from './batches.js';
 import type { TrainData } from './data.js';
 import type { StepRecord } from './events.js';
-import { settingsAt, stageAt, type TrainPlan } from './plan.js';
+import { settingsAt, stageAt, totalSteps, type TrainPlan } from './plan.js';
 import { bandsOf, groupAt, seedOf, type Pools } from './sampler.js';
 import type { Standardisation } from './targets.js';
 import type { MicroBatchLosses, TrainStep } from './train_step.js';
@@ -111,21 +111,28 @@ async function update(trainStep: TrainStep, plan: TrainPlan, rate: number, stage
   return value;
 }
 
+/** The studies that a step draws. */
+function studiesOf({ plan, pools }: StepContext, step: number): number[] {
+  const { stage, stageStep } = stageAt(plan, step);
+  const key = fold(fold(rootKey(plan.seed), 'sampler'), stage.name);
+  return groupAt(pools, plan.batch * plan.accumulate, stage.labelledShare, stageStep, key);
+}
+
 /**
  * One optimizer step; `losses` are those on VAL since its stage began.
  * @throws BadInput naming the studies when a loss or the gradient is not finite.
  */
 export async function runStep(context: StepContext, step: number, losses: readonly number[]): Promise<StepRecord> {
-  const { plan, data, pools, trainStep } = context;
+  const { plan, data, trainStep } = context;
   const { stage, stageStep } = stageAt(plan, step);
-  const key = fold(fold(rootKey(plan.seed), 'sampler'), stage.name);
-  const group = groupAt(pools, plan.batch * plan.accumulate, stage.labelledShare, stageStep, key);
+  const group = studiesOf(context, step);
   const labelled = group.filter((index) => data.studies[index]?.targets !== null).length;
   const { featureWeight, taskWeight, rate } = settingsAt(plan, step, losses);
   const shares = {
     task: labelled > 0 ? taskWeight / labelled : 0,
     feature: context.withTeacher ? featureWeight / group.length : 0,
   };
+  if (step + 1 < totalSteps(plan)) data.prefetch?.(studiesOf(context, step + 1));
   const found = await accumulateGroup(context, group, shares, step);
   const gradientNorm = await update(trainStep, plan, rate, stageStep);
   if (!Number.isFinite(gradientNorm)) refuseNonFinite(`training step ${step}`, 'gradient', group, data);

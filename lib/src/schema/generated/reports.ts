@@ -197,6 +197,15 @@ export interface ConduitBody {
   counts: {
     [k: string]: SplitCounts;
   };
+  /**
+   * Studies of TRAIN and VAL whose ED and ES frames were decoded, by what decoded them.
+   */
+  decoded?: {
+    mjpeg?: number;
+    ffmpeg?: number;
+    nifti?: number;
+    dicom?: number;
+  };
   excluded: {
     study: string;
     view: string;
