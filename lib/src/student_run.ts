@@ -134,10 +134,27 @@ function matchedMaps({ experiment, features }: TrainingContext, studies: readonl
   return experiment.bridges.map((bridge) => features.matched(bridge, studies));
 }
 
-/** Trains one student and predicts VAL and TEST; the baseline takes as many steps without the teacher. */
-export async function runStudent(context: TrainingContext, model: TrainedModel): Promise<StudentRun> {
+/** Writes the student as a checkpoint that needs nothing else, with the regressor's files; an interrupted run may have it already. */
+async function writeFull(context: TrainingContext, trainable: Trainable, checkpoints: string): Promise<void> {
+  if (context.resume && hasFullModel(checkpoints)) return;
+  await mkdir(checkpoints, { recursive: true });
+  const full = newTimestampFolder(checkpoints);
+  await withRoom(`the full model ${full}`, () =>
+    writeFolderAtomic(full, async (target) => {
+      await writeFullModel(target, trainable.student);
+      // Of an encoder that was trained in full the full model holds everything already.
+      if (trainable.student.lora !== null) await writeEncoder(target, trainable.student);
+      await writeRegressor(context, trainable, target);
+    }),
+  );
+}
+
+async function trainAndPredict(
+  context: TrainingContext,
+  model: TrainedModel,
+  trainable: Trainable,
+): Promise<Omit<StudentRun, 'dispose'>> {
   const { experiment, cohort, prefix, folder, resume, signal, onEvent } = context;
-  const trainable = trainableOf(context, model);
   const { student, bridges } = trainable;
   const distilling = planOf(experiment);
   const plan = model === 'distilled' ? distilling : baselinePlan(distilling);
@@ -159,34 +176,34 @@ export async function runStudent(context: TrainingContext, model: TrainedModel):
     ...(signal === undefined ? {} : { signal }),
   });
   const seconds = (monotonicMs() - begun) / 1000;
-  // A run that was interrupted after its training has it already.
-  if (!(resume && hasFullModel(checkpoints))) {
-    await mkdir(checkpoints, { recursive: true });
-    const full = newTimestampFolder(checkpoints);
-    await withRoom(`the full model ${full}`, () =>
-      writeFolderAtomic(full, async (target) => {
-        await writeFullModel(target, student);
-        // Of an encoder that was trained in full the full model holds everything already.
-        if (student.lora !== null) await writeEncoder(target, student);
-        await writeRegressor(context, trainable, target);
-      }),
-    );
-  }
+  await writeFull(context, trainable, checkpoints);
+  const trained = [...trainableVariables(student.params.backbone).values()];
   return {
     model,
     result,
     seconds,
-    encoderParameters: [...trainableVariables(student.params.backbone).values()].reduce(
-      (sum, { size }) => sum + size,
-      0,
-    ),
+    encoderParameters: trained.reduce((sum, { size }) => sum + size, 0),
     predictions: await predictAll(context, student),
     writeModel,
-    dispose: () => {
-      student.dispose();
-      bridges.dispose();
-    },
   };
+}
+
+/**
+ * Trains one student and predicts VAL and TEST; the baseline takes as many steps without the teacher. Whoever runs it disposes
+ * the result; where it fails it leaves no tensors.
+ */
+export async function runStudent(context: TrainingContext, model: TrainedModel): Promise<StudentRun> {
+  const trainable = trainableOf(context, model);
+  const dispose = (): void => {
+    trainable.student.dispose();
+    trainable.bridges.dispose();
+  };
+  try {
+    return { ...(await trainAndPredict(context, model, trainable)), dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
 }
 
 /** Rows of `predictions.csv` of one model from predictions by study index. */

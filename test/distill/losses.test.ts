@@ -98,14 +98,28 @@ describe('distill/losses', () => {
     });
   }
 
-  it('feature loss smooth_l1: PyTorch’s values', () => {
-    tf.tidy(() => {
+  // F.smooth_l1_loss with its beta of 1 is F.huber_loss with its delta of 1; one study: ED is the first row, ES the second.
+  for (const [kind, { alike }] of [
+    ['mse', task.mse],
+    ['smooth_l1', task.huber],
+  ] as const) {
+    it(`feature loss ${kind}: PyTorch’s values and gradients`, () => {
+      const [[ED, ES], stored] = alike as [[number, number], number[]];
       const x = tf.tensor4d([1, 2, 3, 4, 5, 6], [2, 1, 1, 3]);
       const y = tf.tensor4d([0, 2, 5, 4.4, 4, 2], [2, 1, 1, 3]);
-      // One study: its ED frame has F.smooth_l1_loss 0.66666669, its ES frame 1.36.
-      assertClose(featureLoss(x, y, 'smooth_l1').dataSync(), [(0.66666669 + 1.36) / 2], 1e-6);
+      const both = compile((input: tf.Tensor4D): tf.Tensor[] => {
+        const loss = (at: tf.Tensor): tf.Tensor => tf.sum(featureLoss(at as tf.Tensor4D, y, kind));
+        return [loss(input), tf.grad(loss)(input)];
+      });
+      const [loss, gradient] = both(x) as [tf.Tensor, tf.Tensor];
+      assertClose(loss.dataSync(), [(ED + ES) / 2], 1e-6);
+      // Half of PyTorch's for ED (weight 1), all of it for ES (weight ½).
+      const wanted = stored.map((g, i) => (i < 3 ? g / 2 : g));
+      assertClose(gradient.dataSync(), wanted, 1e-6);
+      both.dispose();
+      tf.dispose([x, y, loss, gradient]);
     });
-  });
+  }
 
   it('feature loss cosine: PyTorch’s values and gradients, and no NaN at zero', () => {
     // F.cosine_similarity over the channels of two cells, 1 − mean: 0.25466165 (ED) and 0.88214886 (ES); row weights 1, ½.

@@ -26,6 +26,9 @@ describe('host/process_mark', () => {
     const parent = spawn('sh', ['-c', 'sleep 30 & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] });
     const [line] = (await once(parent.stdout, 'data')) as [Buffer];
     const pid = Number(line.toString());
+    // Before that the shell would still ask.
+    while (readFileSync(`/proc/${parent.pid}/comm`, 'utf8') !== 'sleep\n')
+      await new Promise((resolve) => setTimeout(resolve, 5));
     const stat = (): string[] =>
       readFileSync(`/proc/${pid}/stat`, 'utf8')
         .replace(/^.*\)\s*/s, '')

@@ -39,7 +39,13 @@ export async function microBatch(
 ): Promise<MicroBatch> {
   const { indices, valid } = chunk;
   const { ED, ES, known = [] } = await data.images(indices, augmentation);
-  const teacher = withTeacher ? await data.teacher(indices) : [];
+  let teacher: readonly tf.Tensor4D[] = [];
+  try {
+    if (withTeacher) teacher = await data.teacher(indices);
+  } catch (error) {
+    tf.dispose([ED, ES, ...known]);
+    throw error;
+  }
   const labels = indices.map((index) => data.studies[index]?.targets ?? null);
   return {
     ED,
