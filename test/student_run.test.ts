@@ -7,8 +7,8 @@ import { planBridges } from 'gemma-3ncore/bridges';
 import { preset } from 'gemma-3ncore/schema/presets';
 import { runStudent, type TrainingContext } from 'gemma-3ncore/student_run';
 import { teacherFeatures } from 'gemma-3ncore/teacher_features';
-import { cohortOf } from 'gemma-3ncore/training_data';
-import { noiseStudies } from './support/cohort.js';
+
+import { cohortInMemory, noiseStudies } from './support/cohort.js';
 import { useEngine } from './support/engine.js';
 import { useFolder } from './support/folder.js';
 
@@ -29,7 +29,7 @@ describe('student_run', () => {
 
   /** Trains in a folder of the test's; `context` changes what the run is given. */
   async function run(name: string, context: Partial<TrainingContext>): Promise<void> {
-    const cohort = cohortOf(noiseStudies(7), null);
+    const cohort = cohortInMemory(noiseStudies(7));
     const planned = planBridges(experiment);
     const features = await teacherFeatures(experiment, planned, cohort, []);
     const before = tf.memory().numTensors;

@@ -4,7 +4,7 @@ import { studiesCsv } from './data/dataset.js';
 import type { Augmentation } from './data/augment.js';
 import { extractEach } from './data/extract_each.js';
 import { openFramePool } from './data/frame_pool.js';
-import { openFrameSource } from './data/frame_source.js';
+import { openFrameSource, roomBytes } from './data/frame_source.js';
 import type { DecodedStudy } from './data/frames.js';
 import { preprocess } from './data/preprocess.js';
 import type { GreyImage, StudySet } from './data/study.js';
@@ -312,10 +312,10 @@ export async function estimates(phase: Conduit): Promise<Section> {
   const trainSeconds = passes * perPass * trainingFactor * (1 - prefix.share);
   const trained = set.studies.filter(({ split }) => split === 'TRAIN').length;
   const state = trainingCost(experiment);
-  const pixels = experiment.student.preprocessing.height * experiment.student.preprocessing.width;
+  const pixels = Math.min(frames * example.frames.ED.data.length, roomBytes);
   const estimate = {
     seconds: featureSeconds + trainSeconds,
-    memory_MB: idle + trainingFactor * (working - idle) + (frames * pixels + state.memoryBytes) / 1e6,
+    memory_MB: idle + trainingFactor * (working - idle) + (pixels + state.memoryBytes) / 1e6,
     disk_MB: (2 * trained * featureBytes(experiment) + state.diskBytes) / 1e6 + prefix.disk_MB,
   };
   phase.body.device = engine.device;

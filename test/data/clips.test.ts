@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { openDataset, studiesCsv } from 'gemma-3ncore/data/dataset';
@@ -20,6 +21,8 @@ function folderOf(name: string, rows: readonly string[], head = header): string 
   writeFileSync(join(folder, 'clip.avi'), aviFile(images));
   writeFileSync(join(folder, 'clip.dcm'), dicomFile({ frames: [0, 1, 2].map((i) => greyBytes(i)), frameTime: '25' }));
   writeFileSync(join(folder, 'text.avi'), 'no video');
+  writeFileSync(join(folder, 'empty.dcm'), dicomFile({ frames: [] }));
+  mkdirSync(join(folder, 'folder.dcm'));
   writeFileSync(join(folder, 'clips.csv'), [head, ...rows, ''].join('\n'));
   return folder;
 }
@@ -54,6 +57,11 @@ describe('data/clips', () => {
     const faults: [string, RegExp][] = [
       ['none.avi,100,40,60,TRAIN,4,1,,', /video is missing/],
       ['../clips.csv,100,40,60,TRAIN,4,1,,', /video outside the data root/],
+      [
+        'empty.dcm,100,40,60,TRAIN,4,1,,',
+        /clip cannot be read: empty\.dcm: expected a DICOM file with pictures, got no pixel/,
+      ],
+      ['folder.dcm,100,40,60,TRAIN,4,1,,', /video is no file: .*folder\.dcm/],
       ['text.avi,100,40,60,TRAIN,4,1,,', /clip cannot be read: text\.avi: expected a video file/],
       ['clip.avi,100,40,60,TRAIN,6,1,,A', /frame beyond the clip: ED 6 of 6/],
       ['./clip.avi,100,40,60,TRAIN,4,x,,B', /ES is not a frame number: "x"/],
@@ -61,7 +69,7 @@ describe('data/clips', () => {
       ['clip.dcm,40,100,60,TRAIN,0,1,,D', /ESV is not below EDV/],
       ['./clip.dcm,100,40,60,OTHER,0,1,,E', /split is unknown: "OTHER"/],
       ['././clip.dcm,100,40,60,TRAIN,0,1,PLAX,F', /view is unknown: "PLAX"/],
-      ['clip.dcm,100,40,60,TRAIN,0,1,,G', /duplicate row: row 11 names the file of row 8/],
+      ['clip.dcm,100,40,60,TRAIN,0,1,,G', /duplicate row: row 13 names the file of row 10/],
       ['./././clip.dcm,100,40,60,TRAIN,,,,H', /ED and ES are not found: .* at least/],
       ['.//clip.dcm,100,40,60,VAL,0,1,,A', /patient is in several splits: TRAIN, VAL/],
     ];
@@ -89,18 +97,29 @@ describe('data/clips', () => {
     assert.match(verdict!.notes!.join(), /found from the motion of the picture: confidence [01]\.\d\d/);
   });
 
-  it('refuses a folder without the table or without one of its columns', async () => {
-    const message = async (root: string): Promise<string> => {
-      try {
-        await openDataset('clips', root);
-        return '';
-      } catch (error) {
-        assert.ok(error instanceof BadInput);
-        return error.message;
-      }
-    };
-    assert.match(await message(makeFolder('empty')), /clips\.csv, got none in it; write one with the columns FileName/);
-    assert.match(await message(folderOf('short', [], 'FileName,EDV,ESV,EF')), /expected a column Split/);
-    assert.match(await message(folderOf('rowless', [])), /expected one row a clip, got none/);
-  });
+  it(
+    'refuses a folder without the table or without one of its columns, and waits for no pipe',
+    { timeout: 20_000 },
+    async () => {
+      const message = async (root: string): Promise<string> => {
+        try {
+          await openDataset('clips', root);
+          return '';
+        } catch (error) {
+          assert.ok(error instanceof BadInput);
+          return error.message;
+        }
+      };
+      assert.match(
+        await message(makeFolder('empty')),
+        /clips\.csv, got none in it; write one with the columns FileName/,
+      );
+      assert.match(await message(folderOf('short', [], 'FileName,EDV,ESV,EF')), /expected a column Split/);
+      assert.match(await message(folderOf('rowless', [])), /expected one row a clip, got none/);
+      const piped = folderOf('piped', []);
+      rmSync(join(piped, 'clips.csv'));
+      execFileSync('mkfifo', [join(piped, 'clips.csv')]);
+      assert.match(await message(piped), /clips\.csv: expected a file, got a pipe or device/);
+    },
+  );
 });

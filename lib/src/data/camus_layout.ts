@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { BadInput } from '../host/errors.js';
 import { printable } from '../host/text.js';
-import { unreadable } from '../files/byte_file.js';
+import { unreadable, withByteFile } from '../files/byte_file.js';
 import type { Split, View } from './study.js';
 import { isInside } from './video_check.js';
 
@@ -30,10 +30,20 @@ export interface CamusSplits {
 
 const patientName = /^patient\d{4}$/;
 
+/** Links followed; one that leads nowhere is none. */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
 function foldersIn(folder: string): string[] {
   try {
-    return readdirSync(folder)
-      .filter((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isDirectory() === true)
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() || (entry.isSymbolicLink() && isFolder(join(folder, entry.name))))
+      .map(({ name }) => name)
       .sort();
   } catch (error) {
     throw unreadable(folder, error);
@@ -48,7 +58,7 @@ export function findCamusFolder(dataRoot: string): CamusFolder {
   const root = resolve(dataRoot);
   const where = printable(root, 200);
   const expected = 'a CAMUS folder with database_nifti/patient0001/ …';
-  if (statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true) {
+  if (!isFolder(root)) {
     throw new BadInput({ where, expected, got: existsSync(root) ? 'a file' : 'no such folder' });
   }
   const inRoot = foldersIn(root);
@@ -93,6 +103,9 @@ export function locateNifti(folder: CamusFolder, patient: string, view: View, wh
   return locateFile(folder, patient, [`${stem}.nii.gz`, `${stem}.nii`]);
 }
 
+/** 500 patients take 6 kB. */
+const largestSplit = 2 ** 20;
+
 const subgroups: readonly (readonly [string, Split])[] = [
   ['subgroup_training.txt', 'TRAIN'],
   ['subgroup_validation.txt', 'VAL'],
@@ -116,12 +129,7 @@ export function readCamusSplits({ root }: CamusFolder): CamusSplits {
   }
   const splits = new Map<string, Set<Split>>();
   for (const { path, split } of found) {
-    let text: string;
-    try {
-      text = readFileSync(path, 'utf8');
-    } catch (error) {
-      throw unreadable(path, error);
-    }
+    const text = withByteFile(path, ({ size, read }) => read(0, Math.min(size, largestSplit))).toString('utf8');
     for (const patient of text
       .replace(/^\uFEFF/, '')
       .split(/\s+/)

@@ -61,7 +61,7 @@ function frameOf(
 function maskOf(located: Located, name: string): Found<SpacedImage> {
   if (located.kind === 'refused') return nothing(located.reason);
   if (located.kind === 'missing') return nothing(`mask is missing: ${name}`);
-  const mask = attempt('mask', () => readFrameFile({ path: located.path, frame: null }));
+  const mask = attempt('mask', () => readFrameFile({ path: located.path, frame: null }, 'labels'));
   const odd = mask.value?.image.data.find((label) => label > LEFT_ATRIUM);
   return odd === undefined
     ? mask

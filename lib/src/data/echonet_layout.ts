@@ -36,7 +36,10 @@ const pediatric = 'the layout of EchoNet-Pediatric, which gives no EDV and ESV';
 
 /** What to do about a folder without FileList.csv. */
 function adviceFor(root: string): string {
-  const inside = namesIn(root).filter((name) => kindOf(join(root, name)) === 'folder');
+  const names = namesIn(root);
+  const alike = names.find((name) => name.toLowerCase() === 'filelist.csv');
+  if (alike !== undefined) return `name ${printable(alike)} as it was: FileList.csv`;
+  const inside = names.filter((name) => kindOf(join(root, name)) === 'folder');
   if (inside.includes('A4C') || inside.includes('PSAX')) return `this is ${pediatric}`;
   const right = inside.find((name) => kindOf(join(root, name, 'FileList.csv')) === 'file');
   if (right !== undefined) return `point to ${printable(join(root, right), 200)}`;

@@ -25,8 +25,11 @@ function sliceOf({ shape, values }: Nifti, frame: number | null, where: string):
   return values.subarray(frame * size, (frame + 1) * size);
 }
 
+/** What the values of a picture mean: grey levels, which are rounded, or labels, which are whole numbers. */
+export type FrameValues = 'grey' | 'labels';
+
 /** Reads an 8-bit picture of a NIfTI file; another form and values outside 0 … 255 are {@link BadInput}. */
-export function readFrameFile({ path, frame }: FrameFile): SpacedImage {
+export function readFrameFile({ path, frame }: FrameFile, meaning: FrameValues = 'grey'): SpacedImage {
   const where = printable(basename(path));
   const nifti = readNifti(path);
   const values = sliceOf(nifti, frame, where);
@@ -34,5 +37,7 @@ export function readFrameFile({ path, frame }: FrameFile): SpacedImage {
   if (values instanceof Uint8Array) return { image: { width, height, data: values }, spacing: nifti.spacing };
   const odd = values.find((value) => !(value >= 0 && value <= 255));
   if (odd !== undefined) throw new BadInput({ where, expected: 'values from 0 to 255', got: String(odd) });
+  const broken = meaning === 'labels' ? values.find((value) => !Number.isInteger(value)) : undefined;
+  if (broken !== undefined) throw new BadInput({ where, expected: 'labels, whole numbers', got: String(broken) });
   return { image: { width, height, data: Uint8Array.from(values, Math.round) }, spacing: nifti.spacing };
 }

@@ -26,7 +26,7 @@ export interface FrameSource {
 }
 
 /** Bytes of decoded frames that stay at hand: 1,300 studies of EchoNet-Dynamic; a run of a few hundred decodes each once. */
-const roomBytes = 32 * 2 ** 20;
+export const roomBytes = 32 * 2 ** 20;
 
 /** Studies whose frames may be under way at once: a few optimizer steps'. */
 const mostUnderWay = 64;

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { BadInput } from '../host/errors.js';
 import { printable } from '../host/text.js';
@@ -24,23 +24,42 @@ export function bytesAsFile(bytes: Buffer): ByteFile {
   return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
 }
 
+/** What only works on files as it should: without O_NONBLOCK, opening a pipe would wait for whoever writes to it. */
+const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+
 function openToRead(path: string): number {
   try {
-    return openSync(path, 'r');
+    return openSync(path, flags);
   } catch (error) {
     throw unreadable(path, error);
   }
 }
 
-/** Opens a file for the time of `work`; one that cannot be opened is {@link BadInput}. */
+/** Size of an open file. @throws BadInput for a folder, a pipe or a device. */
+function sizeOf(descriptor: number, path: string): number {
+  const entry = fstatSync(descriptor);
+  if (entry.isFile()) return entry.size;
+  const got = entry.isDirectory() ? 'a folder' : 'a pipe or device';
+  throw new BadInput({ where: printable(basename(path)), expected: 'a file', got });
+}
+
+function readAt(descriptor: number, bytes: Buffer, offset: number, path: string): number {
+  try {
+    return readSync(descriptor, bytes, 0, bytes.length, offset);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+/** Opens a file for the time of `work`; what is none or cannot be read is {@link BadInput}. */
 export function withByteFile<T>(path: string, work: (file: ByteFile) => T): T {
   const descriptor = openToRead(path);
   try {
-    const { size } = fstatSync(descriptor);
+    const size = sizeOf(descriptor, path);
     const load = (offset: number, length: number): Buffer => {
       const wanted = Math.max(0, Math.min(length, size - offset));
       const bytes = Buffer.allocUnsafe(wanted);
-      return bytes.subarray(0, wanted > 0 ? readSync(descriptor, bytes, 0, wanted, offset) : 0);
+      return bytes.subarray(0, wanted > 0 ? readAt(descriptor, bytes, offset, path) : 0);
     };
     let start = 0;
     let window = Buffer.alloc(0);
