@@ -56,9 +56,20 @@ function demuxerOf(path: string): string {
   });
 }
 
-function execute(program: string, parameters: string[], options: { maxBuffer: number; signal?: AbortSignal }) {
+/** Whether a program was killed for what `execFile`'s time limit says. */
+function isTimeout(error: unknown): boolean {
+  return (
+    error instanceof Error && 'killed' in error && error.killed === true && !('code' in error && error.code !== null)
+  );
+}
+
+function execute(
+  program: string,
+  parameters: string[],
+  options: { maxBuffer: number; timeout: number; signal?: AbortSignal },
+) {
   return new Promise<Buffer>((resolve, reject) => {
-    const limits = { timeout: timeLimitMs, killSignal: 'SIGKILL' as const, encoding: 'buffer' as const, ...options };
+    const limits = { killSignal: 'SIGKILL' as const, encoding: 'buffer' as const, ...options };
     execFile(program, parameters, limits, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
       else reject(new Error(stderr.toString('utf8').trim().split('\n').at(-1) || error.message, { cause: error }));
@@ -92,6 +103,13 @@ function selection(frames: readonly number[]): string {
   return runs.map(([first, last]) => `between(n,${first},${last})`).join('+');
 }
 
+/** What {@link decodeFrames} takes besides the file. */
+export interface DecodeOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** After so long ffmpeg is killed; a minute by default. */
+  readonly timeLimitMs?: number | undefined;
+}
+
 async function ffmpegFor(where: string): Promise<string> {
   const program = await findFfmpeg();
   if (program !== undefined) return program;
@@ -106,7 +124,8 @@ async function ffmpegFor(where: string): Promise<string> {
 const safely = ['-nostdin', '-hide_banner', '-loglevel', 'error', '-max_alloc', String(memoryLimit)];
 
 function inputOf(path: string, demuxer: string): string[] {
-  return ['-protocol_whitelist', 'file,pipe', '-f', demuxer, '-threads', '1', '-i', `file:${path}`, '-map', '0:v:0'];
+  const limits = ['-protocol_whitelist', 'file,pipe', '-max_pixels', String(largestImage), '-threads', '1'];
+  return [...limits, '-f', demuxer, '-i', `file:${path}`, '-map', '0:v:0'];
 }
 
 /** What ffmpeg gives, its complaints as {@link BadInput}. */
@@ -114,22 +133,22 @@ async function runFfmpeg(
   where: string,
   parameters: string[],
   maxBuffer: number,
-  signal: AbortSignal | undefined,
+  { signal, timeLimitMs: timeout = timeLimitMs }: DecodeOptions,
 ): Promise<Buffer> {
-  const options = { maxBuffer, ...(signal === undefined ? {} : { signal }) };
+  const options = { maxBuffer, timeout, ...(signal === undefined ? {} : { signal }) };
   try {
     return await execute(await ffmpegFor(where), [...safely, ...parameters], options);
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof BadInput) throw error;
+    if (error instanceof Error && isTimeout(error.cause)) {
+      const fix = 'convert it to Motion-JPEG AVI';
+      const got = 'a longer time';
+      throw new BadInput({ where, expected: `ffmpeg to be done in ${timeout / 1000} s`, got, fix }, { cause: error });
+    }
     const got = `an error (${printable(messageOf(error), 200)})`;
     throw new BadInput({ where, expected: 'a video that ffmpeg decodes', got }, { cause: error });
   }
-}
-
-/** What {@link decodeFrames} takes besides the file. */
-export interface DecodeOptions {
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -140,7 +159,7 @@ export interface DecodeOptions {
 export async function decodeFrames(
   path: string,
   frames: readonly number[],
-  { signal }: DecodeOptions = {},
+  options: DecodeOptions = {},
 ): Promise<GreyImage[]> {
   const where = printable(basename(path));
   // Numbered anew at a fixed rate, so that the output's frame rate neither repeats nor drops an image.
@@ -148,7 +167,7 @@ export async function decodeFrames(
   const output = ['-vf', filter, '-frames:v', String(frames.length), '-r', '25'];
   const format = ['-f', 'image2pipe', '-c:v', 'pgm', '-pix_fmt', 'gray', 'pipe:1'];
   const parameters = [...inputOf(path, demuxerOf(path)), ...output, ...format];
-  const images = parsePgm(await runFfmpeg(where, parameters, frames.length * largestImage, signal));
+  const images = parsePgm(await runFfmpeg(where, parameters, frames.length * largestImage, options));
   if (images.length === frames.length) return images;
   const wanted = printable(frames.join(', '));
   throw new BadInput({ where, expected: `frames ${wanted}`, got: `${images.length} of them from ffmpeg` });
@@ -164,10 +183,10 @@ export interface VideoStream {
 const longestList = 2 ** 26;
 
 /** Counts the frames of a video file through ffmpeg, under the same limits as {@link decodeFrames}. */
-export async function probeVideo(path: string, { signal }: DecodeOptions = {}): Promise<VideoStream> {
+export async function probeVideo(path: string, options: DecodeOptions = {}): Promise<VideoStream> {
   const where = printable(basename(path));
   const list = ['-c', 'copy', '-f', 'framecrc', 'pipe:1'];
-  const text = (await runFfmpeg(where, [...inputOf(path, demuxerOf(path)), ...list], longestList, signal)).toString();
+  const text = (await runFfmpeg(where, [...inputOf(path, demuxerOf(path)), ...list], longestList, options)).toString();
   const [, numerator = NaN, denominator = NaN] = (/^#tb 0: (\d+)\/(\d+)$/m.exec(text) ?? []).map(Number);
   const times = [...text.matchAll(/^0,\s*-?\d+,\s*(-?\d+),/gm)].map((match) => Number(match[1]));
   if (times.length === 0) throw new BadInput({ where, expected: 'a video stream with frames', got: 'none' });

@@ -1,3 +1,5 @@
+import { printable } from './text.js';
+
 /** What {@link BadInput} says: where the input stands, what was expected there, what was found, what to do. */
 export interface BadInputDetails {
   /** File, field, row or option, e.g. `FileList.csv, row 12, column EF`. */
@@ -8,7 +10,13 @@ export interface BadInputDetails {
   readonly fix?: string;
 }
 
-/** Input that a person can mend: one sentence and exit code 2; any other error is a bug and keeps its stack. */
+/** Characters of a message that may come from data. */
+const longest = { where: 1000, got: 500 };
+
+/**
+ * Input that a person can mend: one sentence, printable whatever the data hold, and exit code 2; any other error is a bug and
+ * keeps its stack.
+ */
 export class BadInput extends Error {
   override readonly name = 'BadInput';
 
@@ -17,7 +25,9 @@ export class BadInput extends Error {
     options?: ErrorOptions,
   ) {
     const { where, expected, got, fix } = details;
-    super(`${where}: expected ${expected}, got ${got}${fix === undefined ? '' : `; ${fix}`}.`, options);
+    const found = printable(got, longest.got);
+    const place = printable(where, longest.where);
+    super(`${place}: expected ${expected}, got ${found}${fix === undefined ? '' : `; ${fix}`}.`, options);
   }
 }
 
