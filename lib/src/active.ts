@@ -222,7 +222,7 @@ export async function evaluate(phase: Active): Promise<Section> {
   );
   phase.rows = [...ofRuns, ...referenceRows(phase)];
   await writeFileAtomic(runPath(phase.run, 'predictions.csv'), formatPredictions(phase.rows));
-  phase.assessment = assessTest(phase.rows, experiment);
+  phase.assessment = await assessTest(phase.rows, experiment, phase.options.signal);
   const training = runs.map((run) => trainingBody(phase, run));
   phase.body.training = training;
   const curves = [

@@ -1,6 +1,8 @@
-import { assess, type Assessment } from './analysis/assessment.js';
+import { assessing, type Assessment } from './analysis/assessment.js';
 import { defaultBootstrap } from './analysis/bootstrap.js';
 import { targets, type PredictionRow } from './analysis/predictions.js';
+import { yieldToEvents } from './host/abort.js';
+import { startProgress } from './host/progress.js';
 import type { Section } from './phase.js';
 import { blandAltmanFigure, scatterFigure } from './report/figures/agreement.js';
 import { differenceFigure, errorFigure } from './report/figures/comparison.js';
@@ -8,9 +10,22 @@ import { comparisonsTable, metricsTable } from './report/result_tables.js';
 import type { Experiment } from './schema/generated/experiment.js';
 
 /** The assessment of the TEST rows with the experiment's bootstrap. */
-export function assessTest(rows: readonly PredictionRow[], { analysis, seed }: Experiment): Assessment {
+export async function assessTest(
+  rows: readonly PredictionRow[],
+  { analysis, seed }: Experiment,
+  signal?: AbortSignal,
+): Promise<Assessment> {
   const test = rows.filter(({ split }) => split === 'TEST');
-  return assess(test, { ...defaultBootstrap, B: analysis.bootstrap_samples, seed });
+  const work = assessing(test, { ...defaultBootstrap, B: analysis.bootstrap_samples, seed });
+  let step = work.next();
+  const progress = startProgress('Statistics', step.done === true ? 0 : step.value);
+  while (step.done !== true) {
+    await yieldToEvents(signal);
+    step = work.next();
+    progress.advance();
+  }
+  progress.end();
+  return step.value;
 }
 
 /** Metrics of every model as a table, and how predictions lie against the labels. */

@@ -21,27 +21,54 @@ const pairs: readonly (readonly [ModelName, ModelName])[] = [
   ['teacher_probe', 'mean'],
 ];
 
+function of(rows: readonly PredictionRow[], model: ModelName): PredictionRow[] {
+  return rows.filter((row) => row.model === model);
+}
+
+function agreement(rows: readonly PredictionRow[], target: Target, settings: BootstrapSettings): BlandAltman {
+  const labels = rows.map((row) => row[target]);
+  const predicted = rows.map((row) => row[`${target}_pred`]);
+  return blandAltman(labels, predicted, rows.map(patientOf), settings);
+}
+
 /**
  * Metrics, paired comparisons, agreement and consistency of the models that predicted the test studies. Agreement and
- * consistency take the rows of all training seeds together.
+ * consistency take the rows of all training seeds together. Yields how many pieces there are, before each of them: on 1,277
+ * studies one takes a second or two.
  */
-export function assess(rows: readonly PredictionRow[], settings: BootstrapSettings = defaultBootstrap): Assessment {
+export function* assessing(
+  rows: readonly PredictionRow[],
+  settings: BootstrapSettings = defaultBootstrap,
+): Generator<number, Assessment> {
   const present = modelNames.filter((model) => rows.some((row) => row.model === model));
   const trained = present.filter((model) => model !== 'mean');
-  const of = (model: ModelName): PredictionRow[] => rows.filter((row) => row.model === model);
-  const agreement = (model: ModelName, target: Target): BlandAltman => {
-    const ofModel = of(model);
-    const labels = ofModel.map((row) => row[target]);
-    const predicted = ofModel.map((row) => row[`${target}_pred`]);
-    return blandAltman(labels, predicted, ofModel.map(patientOf), settings);
-  };
-  return {
-    bootstrap: settings,
-    metrics: summarise(rows, settings),
-    comparisons: pairs
-      .filter((pair) => pair.every((model) => present.includes(model)))
-      .flatMap(([model, reference]) => compare(rows, model, reference, settings)),
-    bland_altman: trained.flatMap((model) => targets.map((target) => ({ model, target, ...agreement(model, target) }))),
-    consistency: trained.map((model) => ({ model, ...consistency(of(model), settings) })),
-  };
+  const compared = pairs.filter((pair) => pair.every((model) => present.includes(model)));
+  const pieces = present.length + compared.length + trained.length;
+  const found: Assessment = { bootstrap: settings, metrics: [], comparisons: [], bland_altman: [], consistency: [] };
+  for (const model of present) {
+    yield pieces;
+    found.metrics.push(...summarise(of(rows, model), settings));
+  }
+  for (const [model, reference] of compared) {
+    yield pieces;
+    found.comparisons.push(...compare(rows, model, reference, settings));
+  }
+  for (const model of trained) {
+    yield pieces;
+    const ofModel = of(rows, model);
+    for (const target of targets) {
+      found.bland_altman.push({ model, target, ...agreement(ofModel, target, settings) });
+    }
+    found.consistency.push({ model, ...consistency(ofModel, settings) });
+  }
+  return found;
+}
+
+/** The assessment at one go, as {@link assessing} makes it. */
+export function assess(rows: readonly PredictionRow[], settings: BootstrapSettings = defaultBootstrap): Assessment {
+  const work = assessing(rows, settings);
+  for (;;) {
+    const { done, value } = work.next();
+    if (done === true) return value;
+  }
 }
