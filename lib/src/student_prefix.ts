@@ -2,11 +2,8 @@ import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import { loraTargets, trainedInFull } from './adapters/lora_targets.js';
-import { cacheFeatures, frameHash } from './data/feature_cache.js';
 import { cacheCap } from './data/feature_cache_maps.js';
-import { preprocess } from './data/preprocess.js';
 import { changesFrames } from './data/augment.js';
-import type { GreyImage } from './data/study.js';
 import { compile } from './engine/compile.js';
 import { cachePath } from './host/places.js';
 import { mobilenetV5Flops } from './models/cost.js';
@@ -17,6 +14,7 @@ import { frozenPrefix, type FrozenPrefix } from './models/mobilenet_v5_prefix.js
 import { openingPrecision, studentPrecision } from './precision.js';
 import type { Experiment } from './schema/generated/experiment.js';
 import { adapterConfig } from './student_model.js';
+import { cacheStudyFeatures, type FrozenModel } from './study_features.js';
 import { preprocessingOf, type LoadedStudy } from './training_data.js';
 import { disposeParams } from './tree/params.js';
 import { sizeOf } from './tree/spec.js';
@@ -119,32 +117,21 @@ export async function prefixMaps(
     const found = mobilenet.forward(params, images, config, { features: names });
     return names.map((name) => found[name] as tf.Tensor4D);
   });
-  const images = studies.flatMap((study) => {
-    const { ED, ES } = (loaded[study] as LoadedStudy).frames;
-    return [ED, ES];
-  });
   const pixels = preprocessing.height * preprocessing.width;
   try {
-    const maps = await cacheFeatures({
+    const model: FrozenModel = {
       title: 'Frozen student blocks',
-      weights: precision === 'fp32' ? sha256 : `${sha256} ${precision}`,
-      preprocessing,
+      ...{ sha256, precision, preprocessing, forward },
       maps: names.map((layer) => ({ layer, grid: null })),
       dtype: 'float32',
-      frames: images.map(frameHash),
       batch: Math.max(1, Math.min(largestBatch, Math.floor(pixelsAPass / pixels))),
-      images: (indices) =>
-        preprocess(
-          indices.map((i) => images[i] as GreyImage),
-          preprocessing,
-        ),
-      forward: (input) => forward(input),
-      ...(signal === undefined ? {} : { signal }),
-    });
+    };
+    const chosen = studies.map((study) => loaded[study] as LoadedStudy);
+    const maps = await cacheStudyFeatures(model, chosen, signal);
     const placeOf = new Map(studies.map((study, place) => [study, place]));
     return {
       prefix,
-      frames: images.length,
+      frames: 2 * studies.length,
       computed: maps.computed,
       pairs(wanted) {
         const ED = wanted.map((study) => 2 * (placeOf.get(study) as number));

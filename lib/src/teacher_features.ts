@@ -1,14 +1,13 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { PlannedBridge } from './bridges.js';
-import { cacheFeatures, frameHash, type Features } from './data/feature_cache.js';
-import { preprocess } from './data/preprocess.js';
-import type { GreyImage } from './data/study.js';
+import type { Features } from './data/feature_cache.js';
 import { compile } from './engine/compile.js';
 import { pooledTeacherGrid } from './models/projector.js';
 import * as siglip from './models/siglip_vision.js';
 import { patchGrid } from './models/siglip_vision_config.js';
 import { openingPrecision } from './precision.js';
 import type { Bridge, Experiment } from './schema/generated/experiment.js';
+import { cacheStudyFeatures } from './study_features.js';
 import { preprocessingOf, type Cohort, type LoadedStudy } from './training_data.js';
 import { disposeParams } from './tree/params.js';
 import { openTeacher } from './weights.js';
@@ -63,31 +62,14 @@ function openFrozen(experiment: Experiment) {
   const tokenGrid = patchGrid(config, [preprocessing.height, preprocessing.width]);
   const batch = Math.max(1, Math.min(largestBatch, Math.floor(tokensAPass / (tokenGrid[0] * tokenGrid[1]))));
   const run = async (maps: readonly PooledMap[], loaded: readonly LoadedStudy[], signal?: AbortSignal) => {
-    const images = loaded.flatMap(({ frames }) => [frames.ED, frames.ES]);
     const forward = compile((input: tf.Tensor4D) => {
       const features = maps.map(({ layer }) => layer);
       const found = siglip.forward(params, input, config, { features, interpolatePosEncoding: true });
       return maps.map(({ layer, grid }) => pooledTeacherGrid(found[layer] as tf.Tensor3D, tokenGrid, [grid, grid]));
     });
     try {
-      return await cacheFeatures({
-        ...{
-          title: 'Teacher features',
-          weights: precision === 'fp32' ? sha256 : `${sha256} ${precision}`,
-          preprocessing,
-          maps,
-          dtype,
-          frames: images.map(frameHash),
-          batch,
-        },
-        images: (indices) =>
-          preprocess(
-            indices.map((i) => images[i] as GreyImage),
-            preprocessing,
-          ),
-        forward: (input) => forward(input),
-        ...(signal === undefined ? {} : { signal }),
-      });
+      const model = { title: 'Teacher features', sha256, precision, preprocessing, maps, dtype, batch, forward };
+      return await cacheStudyFeatures(model, loaded, signal);
     } finally {
       forward.dispose();
     }
