@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { clipSize, openClip, type Clip, type ClipOptions } from './data/clip.js';
-import { findCycle } from './data/cycle.js';
+import { findClipCycle } from './data/clip_cycle.js';
 import { ejectionFraction } from './data/labels.js';
 import { preprocess } from './data/preprocess.js';
 import type { GreyImage } from './data/study.js';
@@ -60,21 +60,31 @@ export interface PredictOptions extends ClipOptions {
 /** EF head and volumes further apart than this are told, percentage points. */
 const efTolerance = 5;
 
+interface Choice {
+  readonly chosen: ChosenFrames;
+  readonly images: Prediction['images'];
+  readonly doubts: readonly string[];
+}
+
 /** The frames that are given, else those that the motion of the picture shows. */
-async function chooseFrames(clip: Clip, options: PredictOptions): Promise<{ chosen: ChosenFrames; doubts: string[] }> {
+async function chooseFrames(clip: Clip, options: PredictOptions): Promise<Choice> {
   const { ed, es } = options;
   if (ed !== undefined && es !== undefined) {
-    return { chosen: { edFrame: ed, esFrame: es, how: 'given', confidence: null }, doubts: [] };
+    const [ED, ES] = (await clip.read([ed, es], options)) as [GreyImage, GreyImage];
+    return {
+      chosen: { edFrame: ed, esFrame: es, how: 'given', confidence: null },
+      images: { ED, ES },
+      doubts: [],
+    };
   }
   if (ed !== undefined || es !== undefined) {
     const fix = 'give both, or neither to have them found';
     throw new BadInput({ where: clip.name, expected: 'the ED and the ES frame', got: 'one of them', fix });
   }
-  const all = await clip.read([...Array(clip.frames).keys()], options);
-  const { edFrame, esFrame, confidence, sure, doubts } = findCycle(all, clip.fps, clip.name);
+  const { edFrame, esFrame, confidence, sure, doubts, images } = await findClipCycle(clip, options);
   const why = doubts.length > 0 ? `: ${doubts.join('; ')}` : '';
   const warning = `ED and ES were found with low confidence (${confidence.toFixed(2)})${why}; look at the picture.`;
-  return { chosen: { edFrame, esFrame, how: 'found', confidence }, doubts: sure ? [] : [warning] };
+  return { chosen: { edFrame, esFrame, how: 'found', confidence }, images, doubts: sure ? [] : [warning] };
 }
 
 /** What the scale of the pixels says about the volumes, which no network can see. */
@@ -119,11 +129,10 @@ async function predictOne(
   options: PredictOptions,
 ): Promise<Prediction> {
   const clip = await openClip(file, options);
-  const { chosen, doubts } = await chooseFrames(clip, options);
-  const [ED, ES] = (await clip.read([chosen.edFrame, chosen.esFrame], options)) as [GreyImage, GreyImage];
+  const { chosen, images, doubts } = await chooseFrames(clip, options);
   const inputs = {
-    ED: preprocess([ED], student.preprocessing),
-    ES: preprocess([ES], student.preprocessing),
+    ED: preprocess([images.ED], student.preprocessing),
+    ES: preprocess([images.ES], student.preprocessing),
   };
   const output = await predictor.predict(inputs);
   const [row] = (await output.array()) as unknown as [Targets];
@@ -137,7 +146,7 @@ async function predictOne(
     ...chosen,
     ...{ EDV, ESV, EF, EF_from_volumes: EDV > 0 ? ejectionFraction(EDV, ESV) : null },
     warnings: [...doubts, ...warningsOf(clip, chosen, targets, student)],
-    images: { ED, ES },
+    images,
   };
 }
 

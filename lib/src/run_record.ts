@@ -36,12 +36,13 @@ export interface ReadRecord {
   readonly created: string | null;
 }
 
-const statuses: readonly unknown[] = ['running', 'done', 'failed', 'interrupted'] satisfies RunStatus[];
+/** What `status` may be. */
+export const runStatuses: readonly unknown[] = ['running', 'done', 'failed', 'interrupted'] satisfies RunStatus[];
 
 /** Reads `run.json`. @throws when it is damaged or says no status. */
 export function readRecord(path: string): ReadRecord {
   const { status, error, created, process } = readJsonObject(path);
-  if (!statuses.includes(status)) throw new Error(`${path}: no status of a run`);
+  if (!runStatuses.includes(status)) throw new Error(`${path}: no status of a run`);
   const mark = readMark(process);
   const found = mark === undefined ? 'unknown' : stateOf(mark);
   return {

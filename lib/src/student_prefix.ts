@@ -2,7 +2,6 @@ import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import { loraTargets, trainedInFull } from './adapters/lora_targets.js';
-import { cacheFeatures } from './data/feature_cache.js';
 import { cacheCap } from './data/feature_cache_maps.js';
 import { changesFrames } from './data/augment.js';
 import { compile } from './engine/compile.js';
@@ -15,7 +14,8 @@ import { frozenPrefix, type FrozenPrefix } from './models/mobilenet_v5_prefix.js
 import { openingPrecision, studentPrecision } from './precision.js';
 import type { Experiment } from './schema/generated/experiment.js';
 import { adapterConfig } from './student_model.js';
-import { frameRow, preprocessingOf, type Cohort } from './training_data.js';
+import { cacheStudyFeatures, type FrozenModel } from './study_features.js';
+import { preprocessingOf, type Cohort } from './training_data.js';
 import { disposeParams } from './tree/params.js';
 import { sizeOf } from './tree/spec.js';
 import { openStudentBase, studentBaseConfig } from './weights.js';
@@ -119,17 +119,14 @@ export async function prefixMaps(
   });
   const pixels = preprocessing.height * preprocessing.width;
   try {
-    const maps = await cacheFeatures({
+    const model: FrozenModel = {
       title: 'Frozen student blocks',
-      weights: precision === 'fp32' ? sha256 : `${sha256} ${precision}`,
-      preprocessing,
+      ...{ sha256, precision, preprocessing, forward },
       maps: names.map((layer) => ({ layer, grid: null })),
       dtype: 'float32',
       batch: Math.max(1, Math.min(largestBatch, Math.floor(pixelsAPass / pixels))),
-      ...frameRow(cohort, studies, preprocessing),
-      forward: (input) => forward(input),
-      ...(signal === undefined ? {} : { signal }),
-    });
+    };
+    const maps = await cacheStudyFeatures(model, cohort, studies, signal);
     const placeOf = new Map(studies.map((study, place) => [study, place]));
     return {
       prefix,

@@ -1,13 +1,14 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { PlannedBridge } from './bridges.js';
-import { cacheFeatures, type Features } from './data/feature_cache.js';
+import type { Features } from './data/feature_cache.js';
 import { compile } from './engine/compile.js';
 import { pooledTeacherGrid } from './models/projector.js';
 import * as siglip from './models/siglip_vision.js';
 import { patchGrid } from './models/siglip_vision_config.js';
 import { openingPrecision } from './precision.js';
 import type { Bridge, Experiment } from './schema/generated/experiment.js';
-import { frameRow, preprocessingOf, type Cohort } from './training_data.js';
+import { cacheStudyFeatures } from './study_features.js';
+import { preprocessingOf, type Cohort } from './training_data.js';
 import { disposeParams } from './tree/params.js';
 import { openTeacher } from './weights.js';
 
@@ -72,19 +73,8 @@ function openFrozen(experiment: Experiment) {
       return maps.map(({ layer, grid }) => pooledTeacherGrid(found[layer] as tf.Tensor3D, tokenGrid, [grid, grid]));
     });
     try {
-      return await cacheFeatures({
-        ...{
-          title: 'Teacher features',
-          weights: precision === 'fp32' ? sha256 : `${sha256} ${precision}`,
-          preprocessing,
-          maps,
-          dtype,
-          batch,
-        },
-        ...frameRow(cohort, studies, preprocessing),
-        forward: (input) => forward(input),
-        ...(signal === undefined ? {} : { signal }),
-      });
+      const model = { title: 'Teacher features', sha256, precision, preprocessing, maps, dtype, batch, forward };
+      return await cacheStudyFeatures(model, cohort, studies, signal);
     } finally {
       forward.dispose();
     }

@@ -1,6 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
 import { augmentPair, type Augmentation } from './data/augment.js';
-import type { FeatureRequest } from './data/feature_cache.js';
 import { extractEach } from './data/extract_each.js';
 import type { FramePool } from './data/frame_pool.js';
 import { hashesOf, type FrameSource, type HashedStudy } from './data/frame_source.js';
@@ -90,26 +89,6 @@ export function cohortOf(decoded: readonly HashedStudy[], frames: FrameSource, l
   const standardisation = standardisationOf(labelsOf({ studies }, train));
   const parts = { train, validation: indicesOf('VAL'), test: indicesOf('TEST') };
   return { decoded, frames, ...parts, studies, standardisation };
-}
-
-/** The frames of some studies (indices into the cohort's) in a row, ED before ES, as a cache of features asks for them. */
-export function frameRow(
-  { decoded, frames }: Pick<Cohort, 'decoded' | 'frames'>,
-  studies: readonly number[],
-  preprocessing: Preprocessing,
-): Pick<FeatureRequest, 'frames' | 'images' | 'prefetch'> {
-  const studyOf = (frame: number): HashedStudy => decoded[studies[frame >> 1] as number] as HashedStudy;
-  return {
-    frames: studies.flatMap((_, i) => [studyOf(2 * i).hashes.ED, studyOf(2 * i).hashes.ES]),
-    async images(wanted) {
-      const pairs = await Promise.all(wanted.map((frame) => frames.read(studyOf(frame))));
-      return preprocess(
-        pairs.map(({ ED, ES }, i) => ((wanted[i] as number) % 2 === 0 ? ED : ES)),
-        preprocessing,
-      );
-    },
-    prefetch: (wanted) => frames.prefetch(wanted.map(studyOf)),
-  };
 }
 
 /** The student's inputs of some studies, with a key augmented, each study by its place; owned by the caller. */

@@ -8,20 +8,15 @@ import { verify } from 'gemma-3ncore/verify';
 import { useEngine } from '../support/engine.js';
 import { useFolder } from '../support/folder.js';
 import { golden } from '../support/goldens.js';
-import { modelsPython, Unreachable } from '../support/python.js';
+import { pythonOrSkip } from '../support/python.js';
 
 describe('distillations that PyTorch makes on the spot', () => {
   useEngine();
   const root = useFolder();
 
   it('have the gradients, losses and trained weights of PyTorch’s AdamW, clipping and ramps', async (context: TestContext) => {
-    let python;
-    try {
-      python = modelsPython();
-    } catch (error) {
-      if (error instanceof Unreachable) return context.skip(error.message);
-      throw error;
-    }
+    const python = pythonOrSkip(context);
+    if (python === undefined) return;
     const script = projectPath('test', 'python', 'make_kd_cases.py');
     const { stdout } = await promisify(execFile)(python, [script, golden(), root]);
     const names = JSON.parse(stdout) as string[];

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { projectPath } from 'gemma-3ncore/host/places';
 import { useEngine } from '../support/engine.js';
 import { useFolder } from '../support/folder.js';
-import { modelsPython, Unreachable } from '../support/python.js';
+import { pythonOrSkip } from '../support/python.js';
 import * as cases from '../support/python_cases.js';
 
 /** float32 on both sides, sums in other orders; half precision is compared bit by bit and then within its rounding. */
@@ -18,13 +18,8 @@ describe('what transformers, timm, PEFT and safetensors make of what is written 
   const root = useFolder();
 
   it('agrees with what is computed here', async (context: TestContext) => {
-    let python;
-    try {
-      python = modelsPython();
-    } catch (error) {
-      if (error instanceof Unreachable) return context.skip(error.message);
-      throw error;
-    }
+    const python = pythonOrSkip(context);
+    if (python === undefined) return;
     const before = tf.memory().numTensors;
     await cases.siglipCase(root, 'siglip miniature', 'siglip-geometry', [112, 112]);
     await cases.siglipCase(root, 'siglip miniature, another size', 'siglip-geometry', [96, 136]);

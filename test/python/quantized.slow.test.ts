@@ -21,7 +21,7 @@ import { openTeacher } from 'gemma-3ncore/weights';
 import { maxAbsDifference } from '../support/compare.js';
 import { useEngine } from '../support/engine.js';
 import { useFolder } from '../support/folder.js';
-import { modelsPython, Unreachable } from '../support/python.js';
+import { pythonOrSkip } from '../support/python.js';
 
 const miniature = projectPath('data-manifests', 'miniatures', 'siglip-geometry');
 const script = projectPath('test', 'python', 'check_quantized.py');
@@ -106,13 +106,8 @@ async function writeCase(root: string, stored: Stored): Promise<void> {
 
 /** Runs the checks in Python; undefined, and the test skipped, where its packages cannot be had. */
 async function python(context: TestContext, ...options: string[]): Promise<string | undefined> {
-  try {
-    return (await promisify(execFile)(modelsPython(), [script, ...options])).stdout;
-  } catch (error) {
-    if (!(error instanceof Unreachable)) throw error;
-    context.skip(error.message);
-    return undefined;
-  }
+  const interpreter = pythonOrSkip(context);
+  return interpreter && (await promisify(execFile)(interpreter, [script, ...options])).stdout;
 }
 
 describe('8- and 4-bit weights between here and bitsandbytes', () => {

@@ -6,7 +6,7 @@ import { openEventLog } from 'gemma-3ncore/distill/event_log';
 import type { StepRecord, ValidationRecord } from 'gemma-3ncore/distill/events';
 import { projectPath } from 'gemma-3ncore/host/places';
 import { useFolder } from '../support/folder.js';
-import { testPython, Unreachable } from '../support/python.js';
+import { pythonOrSkip, testPython } from '../support/python.js';
 
 type Scalars = Readonly<Record<string, readonly (readonly [step: number, value: number])[]>>;
 
@@ -41,13 +41,8 @@ describe("what TensorBoard's own reader makes of the event files written here", 
   const folder = useFolder();
 
   it('is every step once, in order and as float32, also after a resume', async (context: TestContext) => {
-    let python;
-    try {
-      python = testPython('requirements-tensorboard');
-    } catch (error) {
-      if (error instanceof Unreachable) return context.skip(error.message);
-      throw error;
-    }
+    const python = pythonOrSkip(context, () => testPython('requirements-tensorboard'));
+    if (python === undefined) return;
     // Killed after 200 steps, when the last checkpoint stood at 150.
     await logSteps(folder, 0, 200);
     await logSteps(folder, 150, steps);

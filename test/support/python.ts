@@ -1,10 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { projectPath } from 'gemma-3ncore/host/places';
 
 /** PyPI could not be reached. */
-export class Unreachable extends Error {}
+class Unreachable extends Error {}
 
 const inTests = (...parts: string[]): string => projectPath('test', 'python', ...parts);
 
@@ -15,25 +16,60 @@ function pip(python: string, ...options: string[]): void {
   throw new (offline ? Unreachable : Error)(`pip install ${options.join(' ')}: ${stderr.trim().split('\n').at(-1)}`);
 }
 
-/** The interpreter of an environment in .cache, made where it is missing or older than its locks. */
+/** The process that holds a lock; undefined where nobody does any more. */
+function holderOf(lock: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(lock, 'utf8'));
+    process.kill(pid, 0);
+    return pid;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Does what one process at a time may do; the others wait for it. */
+function alone(lock: string, work: () => void): void {
+  while (existsSync(lock)) {
+    if (holderOf(lock) === undefined) rmSync(lock, { force: true });
+    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  }
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return alone(lock, work);
+  }
+  try {
+    work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+/**
+ * The interpreter of an environment in .cache, made where it is missing or older than its locks: once, also where tests of
+ * several processes want it at a time.
+ */
 function environment(name: string, locks: readonly string[], install: (python: string) => void): string {
   const folder = projectPath('.cache', name);
   const python = join(folder, 'bin', 'python');
   const stamp = join(folder, 'locks.txt');
   const wanted = locks.map((lock) => readFileSync(inTests(lock), 'utf8')).join('');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return python;
-  // Made beside its place, so that one that is there is whole.
-  const made = `${folder}.${process.pid}`;
   mkdirSync(projectPath('.cache'), { recursive: true });
-  try {
-    execFileSync('python3', ['-m', 'venv', made], { stdio: 'inherit' });
-    install(join(made, 'bin', 'python'));
-    writeFileSync(join(made, 'locks.txt'), wanted);
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(made, folder);
-  } finally {
-    rmSync(made, { recursive: true, force: true });
-  }
+  alone(`${folder}.lock`, () => {
+    if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+    // Made beside its place, so that one that is there is whole.
+    const made = `${folder}.${process.pid}`;
+    try {
+      execFileSync('python3', ['-m', 'venv', made], { stdio: 'inherit' });
+      install(join(made, 'bin', 'python'));
+      writeFileSync(join(made, 'locks.txt'), wanted);
+      rmSync(folder, { recursive: true, force: true });
+      renameSync(made, folder);
+    } finally {
+      rmSync(made, { recursive: true, force: true });
+    }
+  });
   return python;
 }
 
@@ -57,6 +93,17 @@ export function modelsPython(): string {
     pip(python, '-r', inTests(torch));
     pip(python, '--require-hashes', '--no-deps', '-r', inTests(models));
   });
+}
+
+/** The interpreter that `make` gives; undefined, and the test skipped, where PyPI cannot be reached. */
+export function pythonOrSkip(context: TestContext, make: () => string = modelsPython): string | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    context.skip(error.message);
+    return undefined;
+  }
 }
 
 /** Makes an EchoNet-Dynamic folder from real pixels, its tracings and labels drawn by the test (test/python/real_pixels.py). */

@@ -6,7 +6,7 @@ import { startProgress } from '../host/progress.js';
 import { printable } from '../host/text.js';
 import { csvHeader, csvRows, type CsvRow } from '../files/csv.js';
 import { inspectClip, openClip, type ClipHeader } from './clip.js';
-import { findCycle } from './cycle.js';
+import { findClipCycle } from './clip_cycle.js';
 import type { ReadOptions } from './echonet_dynamic.js';
 import { readLabels, readSplit } from './labels.js';
 import { spread } from './spread.js';
@@ -85,8 +85,7 @@ async function framesOf(values: Values, path: string, clip: ClipHeader, options:
 async function findFrames(path: string, { signal }: ReadOptions): Promise<FramesFound> {
   try {
     const clip = await openClip(path, { signal });
-    const frames = await clip.read([...Array(clip.frames).keys()], { signal });
-    const { edFrame, esFrame, confidence, sure } = findCycle(frames, clip.fps, clip.name);
+    const { edFrame, esFrame, confidence, sure } = await findClipCycle(clip, { signal });
     const trust = `confidence ${confidence.toFixed(2)}`;
     if (!sure)
       return noFrames(`ED and ES are uncertain: found at ${edFrame} and ${esFrame}, ${trust}; give them in the table`);

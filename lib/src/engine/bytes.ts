@@ -26,11 +26,6 @@ export function bytesOf(bytes: tf.Tensor): Uint8Array {
   return values;
 }
 
-/** Bytes a value of a byte tensor takes in the engine's memory. */
-export function bytesPerValue(): number {
-  return nodeBackend() === undefined ? 4 : 1;
-}
-
 /** A byte tensor as numbers, owned by the caller. */
 export function bytesTo(dtype: 'float32' | 'int32', bytes: tf.Tensor): tf.Tensor {
   if (nodeBackend() === undefined) return tf.cast(bytes, dtype);

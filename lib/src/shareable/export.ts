@@ -11,6 +11,7 @@ import type { Experiment } from '../schema/generated/experiment.js';
 import type { ActiveReport } from '../schema/generated/reports.js';
 import { validate } from '../schema/validate.js';
 import type { Run } from '../run_folder.js';
+import { runStatuses } from '../run_record.js';
 import { shareableActive } from './active.js';
 import { shareableConduit } from './conduit.js';
 import { shareableExperiment, shareableStamps, shareableTerms } from './names.js';
@@ -31,7 +32,6 @@ export interface Exported {
 }
 
 const phases = ['reservoir', 'conduit', 'active'] as const;
-const statuses: readonly unknown[] = ['running', 'done', 'failed', 'interrupted'];
 const time = /^[\dT:.-]+Z$/;
 
 /** How the run went, of `run.json`; its command line, its error and the hashes of what is left out are not taken. */
@@ -45,7 +45,7 @@ async function writeRunRecord(run: Run, target: string): Promise<void> {
     ([name, version]) => known.includes(name) && typeof version === 'string' && /^[\w.-]+$/.test(version),
   );
   await writeJson(join(target, 'run.json'), {
-    status: statuses.includes(status) ? status : null,
+    status: runStatuses.includes(status) ? status : null,
     seed: typeof seed === 'number' ? seed : null,
     ...{ created: timeOf(created), finished: timeOf(finished), versions: Object.fromEntries(found) },
   });
