@@ -30,8 +30,11 @@ function describeThrown(value) {
     };
   const ename = String(value.name || 'Error');
   const evalue = String(value.message);
-  // BadInput speaks to the person at the notebook: one sentence that says what to mend, and no stack.
-  const traceback = ename === 'BadInput' ? [`${ename}: ${evalue}`] : [...stackLines(value), ...causeLines(value)];
+  // These speak to the person at the notebook, in one sentence, and need no stack.
+  const traceback =
+    ename === 'BadInput' || ename === 'Interrupted'
+      ? [`${ename}: ${evalue}`]
+      : [...stackLines(value), ...causeLines(value)];
   return { ename, evalue, traceback };
 }
 

@@ -8,42 +8,43 @@ import { openFrameSource, roomBytes } from './data/frame_source.js';
 import type { DecodedStudy } from './data/frames.js';
 import { preprocess } from './data/preprocess.js';
 import type { GreyImage, StudySet } from './data/study.js';
+import { currentRun, ofConfiguration } from './current_run.js';
 import { datasetManifest } from './dataset_manifests.js';
 import { plannedSettings, planOf } from './distill/plan.js';
 import { compile } from './engine/compile.js';
 import { describeEngine } from './engine/describe.js';
 import { memory } from './engine/memory.js';
 import { openEngine } from './engine/open.js';
+import { checkExperiment } from './experiment.js';
 import { featureBytes, longFeaturesAdvice } from './feature_cost.js';
 import { writeFileAtomic } from './files/atomic.js';
-import { readJson } from './files/json.js';
 import { formatSeconds, monotonicMs } from './host/clock.js';
 import { BadInput } from './host/errors.js';
 import { warn } from './host/log.js';
-import { projectPath } from './host/places.js';
+import { hyperParameterForm } from './hyper_parameter_form.js';
 import { kernelPort } from './jupyter/kernel.js';
-import { schemaForm, type FormSchema } from './jupyter/widgets_form.js';
 import * as siglip from './models/siglip_vision.js';
-import { add, finishPhase, hasReport, saveExperiment, startPhase, type Phase, type Section } from './phase.js';
+import { add, finishPhase, hasReport, startPhase, stoppable, type Phase, type Section } from './phase.js';
 import type { Figure } from './report/figure.js';
 import { bridgesFigure } from './report/figures/bridges.js';
 import { labelsFigure } from './report/figures/labels.js';
 import { frameMontage } from './report/figures/montage.js';
 import { curriculumFigure } from './report/figures/training.js';
 import { bridgesTable } from './report/result_tables.js';
+import { settingsTable } from './report/settings_table.js';
+import { excludedTable, splitsTable, studiesTable } from './report/study_tables.js';
 import { table } from './report/table.js';
 import { experimentPrecision, openingPrecision } from './precision.js';
 import { precisionErrors } from './precision_errors.js';
 import { formatSignificant } from './report/numbers.js';
 import { runReservoir } from './reservoir.js';
-import { currentRun, runPath, type Run } from './run_folder.js';
+import { runPath, type Run } from './run_folder.js';
 import type { Experiment, Preprocessing } from './schema/generated/experiment.js';
 import type { ConduitBody, ReportTable } from './schema/generated/reports.js';
-import { validate } from './schema/validate.js';
 import { buildStudent } from './student_model.js';
 import { choosePrefix } from './student_prefix.js';
 import { openStudies } from './studies.js';
-import { showDataTerms } from './terms.js';
+import { dataTermsNotes, showDataTerms } from './terms.js';
 import { teacherFeatures } from './teacher_features.js';
 import { fitTeacherProbe, probeNotes, probeTable } from './teacher_probe.js';
 import { cohortOf, decodeAll, preprocessingOf, unreadableTable } from './training_data.js';
@@ -58,7 +59,8 @@ export interface Conduit extends Phase<'conduit'> {
 }
 
 /** Begins Conduit in a run, by default the current one; Reservoir runs first with defaults where it has not. */
-export async function start(run: Run = currentRun()): Promise<Conduit> {
+export async function start(given?: Run): Promise<Conduit> {
+  const run = given ?? (await currentRun());
   await openEngine();
   await runReservoir(run);
   return { ...startPhase('conduit', run), set: undefined, sample: [] };
@@ -66,19 +68,16 @@ export async function start(run: Run = currentRun()): Promise<Conduit> {
 
 /** The hyper-parameters as widgets that write into the phase's configuration; nothing happens outside a kernel. */
 export function form({ experiment }: Conduit): void {
-  if (kernelPort() === undefined) return;
-  const path = projectPath('data-manifests', 'schemas', 'experiment.schema.json');
-  const schema = readJson(path) as FormSchema;
-  schemaForm(schema, experiment, { only: ['seed', 'precision', 'adapter', 'training', 'analysis'] }).display();
+  if (kernelPort() !== undefined) hyperParameterForm(experiment).display();
 }
 
 /** Reads the data set: counts by split and what is left out, with reasons; writes `studies.csv`. */
-export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Section> {
+export async function studies(phase: Conduit, given?: AbortSignal): Promise<Section> {
   await showDataTerms(phase.experiment.data.dataset);
-  const set = await openStudies(phase.experiment, signal);
+  const set = await stoppable(given, (signal) => openStudies(phase.experiment, signal));
   phase.set = set;
   await writeFileAtomic(runPath(phase.run, 'studies.csv'), studiesCsv(set));
-  const { licence, terms_url, citation } = datasetManifest(set.dataset);
+  const { licence } = datasetManifest(set.dataset);
   const phantom = set.dataset === 'phantom';
   const counts: ConduitBody['counts'] = {};
   for (const { split, usable } of set.verdicts) {
@@ -93,30 +92,14 @@ export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Sec
   phase.body.dataset = { name: set.dataset, licence, restricted: !phantom, phantom, notes: [...notes] };
   phase.body.counts = counts;
   phase.body.excluded = excluded;
-  const rows = set.studies.map(({ id, view, split, edFrame, esFrame, EDV, ESV, EF }) => ({
-    ...{ study: id, view, split, edFrame, esFrame },
-    ...{ EDV, ESV, EF },
-  }));
-  const used = (split: string): number => set.studies.filter((study) => study.split === split).length;
-  const overview = Object.entries(counts).map(([split, count]) => ({ split, ...count, used: used(split) }));
-  const reasons = excluded.map((study) => ({ ...study, reasons: study.reasons.join('; ') }));
   return add(phase, {
     tables: [
-      table('splits', 'Studies by split', overview),
-      ...(reasons.length > 0 ? [table('excluded', 'Left out, with reasons', reasons)] : []),
-      ...(phantom ? [table('studies', 'Usable studies', rows)] : []),
+      splitsTable(counts, set.studies),
+      ...(excluded.length > 0 ? [excludedTable(excluded)] : []),
+      ...(phantom ? [studiesTable(set.studies)] : []),
     ],
     figures: [labelsFigure(set.studies, phase.stamps)],
-    notes: [
-      ...notes,
-      ...(terms_url === null
-        ? []
-        : [
-            `${set.dataset} is used under its provider's terms (${licence}): ${terms_url}. ` +
-              'By pointing to the data you say that you hold it under them.',
-            `Cite: ${citation}`,
-          ]),
-    ],
+    notes: [...notes, ...dataTermsNotes(set.dataset)],
   });
 }
 
@@ -146,8 +129,8 @@ function augmentationsOf(augmentation: Augmentation): string[] {
 }
 
 /** ED and ES frames of the first readable studies, decoded just now, as pictures. */
-export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Section> {
-  const { sample, unreadable } = await decodeSample(readSet(phase), signal);
+export async function frames(phase: Conduit, given?: AbortSignal): Promise<Section> {
+  const { sample, unreadable } = await stoppable(given, (signal) => decodeSample(readSet(phase), signal));
   phase.sample = sample;
   const pairs = sample.map(({ study, frames: { ED, ES } }) => {
     const caption = `EDV ${study.EDV.toFixed(0)} mL, ESV ${study.ESV.toFixed(0)} mL, EF ${study.EF.toFixed(0)} %`;
@@ -353,7 +336,12 @@ export async function estimates(phase: Conduit): Promise<Section> {
  * What a linear model reads from the frozen teacher: its errors on VAL beside those of the mean. Runs the teacher over all
  * frames of TRAIN and VAL, which is the long part of this phase; Active finds them in the cache.
  */
-export async function teacherProbe(phase: Conduit, signal?: AbortSignal): Promise<Section> {
+export function teacherProbe(phase: Conduit, given?: AbortSignal): Promise<Section> {
+  return stoppable(given, (signal) => probeTeacher(phase, signal));
+}
+
+async function probeTeacher(phase: Conduit, signal: AbortSignal | undefined): Promise<Section> {
+  checkExperiment(phase.experiment, 'hyper-parameters');
   const experiment = atPrecision(phase);
   const chosen = readSet(phase).studies.filter(({ split }) => split !== 'TEST');
   const pool = openFramePool();
@@ -371,11 +359,27 @@ export async function teacherProbe(phase: Conduit, signal?: AbortSignal): Promis
   }
 }
 
-/** Checks the configuration as it stands, writes `experiment.json` and `conduit.report.json`. */
+/**
+ * Checks the configuration as it stands, writes `experiment.json` and `conduit.report.json`: into a new run where training
+ * has begun with another configuration.
+ */
 export async function finish(phase: Conduit): Promise<Section> {
-  validate('experiment', phase.experiment, 'the configuration');
-  await saveExperiment(phase);
-  return finishPhase(phase, 'Conduit: studies, frames, bridges, estimates, teacher probe');
+  const { experiment, set } = phase;
+  checkExperiment(experiment, 'hyper-parameters');
+  const run = await ofConfiguration(phase.run, experiment);
+  const notes: string[] = [];
+  if (run.folder !== phase.run.folder) {
+    await runReservoir(run);
+    if (set !== undefined) await writeFileAtomic(runPath(run, 'studies.csv'), studiesCsv(set));
+    notes.push(`Training began in ${phase.run.folder} with other hyper-parameters, and keeps them: this is a new run.`);
+  }
+  add(phase, { tables: [settingsTable(experiment)] });
+  const done = await finishPhase({ ...phase, run }, 'Conduit: studies, frames, bridges, estimates, teacher probe');
+  return {
+    ...done,
+    tables: [settingsTable(experiment), ...(done.tables ?? [])],
+    notes: [...notes, ...(done.notes ?? [])],
+  };
 }
 
 /** The whole phase without a notebook. */
