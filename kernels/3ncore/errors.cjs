@@ -46,6 +46,8 @@ function describeDiagnostics(diagnostics, code) {
     const source = file === '' ? lines[line - 1] : undefined;
     return source === undefined ? [text] : [text, `  ${source}`, `  ${' '.repeat(column - 1)}^`];
   });
+  if (diagnostics.some(({ message }) => String(message).startsWith('Cannot find name')))
+    traceback.push('A name is there once the cell that declares it has run since the kernel started.');
   return { ename: 'TypeScriptError', evalue: diagnostics[0].message, traceback };
 }
 

@@ -17,7 +17,7 @@ import { assessTest, comparisonSection, metricsSection } from './findings.js';
 import { BadInput } from './host/errors.js';
 import { startProgress } from './host/progress.js';
 import { LivePlot } from './jupyter/live_plot.js';
-import { add, finishPhase, startPhase, stoppable, type Phase, type Section } from './phase.js';
+import { add, finishPhase, notYet, startPhase, stoppable, type Phase, type Section } from './phase.js';
 import { curriculumFigure, lossFigure, validationFigure } from './report/figures/training.js';
 import { readReport } from './report/report.js';
 import { table } from './report/table.js';
@@ -131,7 +131,7 @@ export async function features(phase: Active): Promise<Section> {
 }
 
 function featuresOf({ features }: Active): TeacherFeatures {
-  if (features === undefined) throw new Error('the features are not there yet: run features(phase) first');
+  if (features === undefined) throw notYet('features');
   return features;
 }
 
@@ -157,7 +157,7 @@ function observe(model: TrainedModel, steps: number): { onEvent(event: TrainEven
   const plot = new LivePlot({ title, xLabel: 'optimizer step', yLabel: 'loss', logY: true });
   return {
     onEvent(event) {
-      if (event.kind === 'resumed') progress.advance(event.step, 'resumed');
+      if (event.kind === 'resumed') progress.skip(event.step, 'resumed');
       if (event.kind === 'step') {
         const { step, task, feature } = event.record;
         if (task !== null) plot.add('task', step, task);
@@ -206,6 +206,7 @@ export async function train(phase: Active, model: TrainedModel): Promise<Section
   if (model === 'baseline' && !experiment.training.baseline) {
     return add(phase, { notes: ['The configuration asks for no baseline.'] });
   }
+  if (planned.length > 0) featuresOf(phase);
   const run = await trainLogged(phase, model);
   keepRun(phase, run);
   const body = trainingBody(phase, run);
@@ -241,6 +242,7 @@ function referenceRows({ cohort, experiment, probe }: Active): PredictionRow[] {
 /** Metrics of every model on TEST with intervals; writes `predictions.csv` (VAL and TEST). */
 export async function evaluate(phase: Active): Promise<Section> {
   const { cohort, experiment, runs } = phase;
+  if (runs.length === 0) throw notYet('train');
   const ofRuns = runs.flatMap(({ model, predictions }) =>
     predictionRows(cohort.decoded, predictions, model, experiment.seed),
   );
@@ -260,7 +262,7 @@ export async function evaluate(phase: Active): Promise<Section> {
 }
 
 function assessmentOf({ assessment }: Active): Assessment {
-  if (assessment === undefined) throw new Error('nothing has been evaluated yet: run evaluate(phase) first');
+  if (assessment === undefined) throw notYet('evaluate');
   return assessment;
 }
 

@@ -24,7 +24,7 @@ import { warn } from './host/log.js';
 import { hyperParameterForm } from './hyper_parameter_form.js';
 import { kernelPort } from './jupyter/kernel.js';
 import * as siglip from './models/siglip_vision.js';
-import { add, finishPhase, hasReport, startPhase, stoppable, type Phase, type Section } from './phase.js';
+import { add, finishPhase, hasReport, notYet, startPhase, stoppable, type Phase, type Section } from './phase.js';
 import type { Figure } from './report/figure.js';
 import { bridgesFigure } from './report/figures/bridges.js';
 import { labelsFigure } from './report/figures/labels.js';
@@ -104,7 +104,7 @@ export async function studies(phase: Conduit, given?: AbortSignal): Promise<Sect
 }
 
 function readSet(phase: Conduit): StudySet {
-  if (phase.set === undefined) throw new Error('the studies have not been read yet: run studies(phase) first');
+  if (phase.set === undefined) throw notYet('studies');
   return phase.set;
 }
 
@@ -283,7 +283,7 @@ export async function estimates(phase: Conduit): Promise<Section> {
   const { training } = experiment;
   const idle = memory().rssMB;
   const [example] = phase.sample;
-  if (example === undefined) throw new Error('no frames have been decoded yet: run frames(phase) first');
+  if (example === undefined) throw notYet('frames');
   const perFrame = await teacherSeconds(experiment, example);
   const perPass = await studentSeconds(experiment, example);
   const working = memory().peakRssMB;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readExperiment } from './experiment.js';
 import { abortOnInterrupt } from './host/abort.js';
-import { Interrupted } from './host/errors.js';
+import { BadInput, Interrupted } from './host/errors.js';
 import { escapeHtml } from './host/escape.js';
 import { displayBundle, showHtml } from './jupyter/display.js';
 import { kernelPort } from './jupyter/kernel.js';
@@ -121,11 +121,27 @@ export async function finishPhase<P extends PhaseName>(phase: Phase<P>, title: s
   return { ...terms, notes: [`Report: ${phase.name}.report.json in ${phase.run.folder}`] };
 }
 
-/** A table that the phase has shown, as a danfojs DataFrame. */
+/** What a step says that needs another one's work. */
+export function notYet(step: string): BadInput {
+  return new BadInput({
+    where: `${step}(phase)`,
+    expected: 'its cell to have run',
+    got: 'not yet',
+    fix: 'run it first',
+  });
+}
+
+/**
+ * A table that the phase has shown, as a danfojs DataFrame.
+ * @throws BadInput when there is no table of that name yet.
+ */
 export function frame(phase: Phase<PhaseName>, name: string): DataFrame {
   const tables = phase.sections.flatMap((section) => section.tables ?? []);
   const found = tables.find((table) => table.name === name);
-  if (found === undefined) throw new Error(`no table ${name} yet; there are ${tables.map((t) => t.name).join(', ')}`);
+  if (found === undefined) {
+    const names = tables.map((known) => known.name).join(', ');
+    throw new BadInput({ where: 'frame(phase, name)', expected: `one of ${names || 'no tables yet'}`, got: name });
+  }
   return tableFrame(found);
 }
 
