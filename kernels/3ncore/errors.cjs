@@ -30,8 +30,11 @@ function describeThrown(value) {
     };
   const ename = String(value.name || 'Error');
   const evalue = String(value.message);
-  // BadInput speaks to the person at the notebook: one sentence that says what to mend, and no stack.
-  const traceback = ename === 'BadInput' ? [`${ename}: ${evalue}`] : [...stackLines(value), ...causeLines(value)];
+  // These speak to the person at the notebook, in one sentence, and need no stack.
+  const traceback =
+    ename === 'BadInput' || ename === 'Interrupted'
+      ? [`${ename}: ${evalue}`]
+      : [...stackLines(value), ...causeLines(value)];
   return { ename, evalue, traceback };
 }
 
@@ -43,6 +46,8 @@ function describeDiagnostics(diagnostics, code) {
     const source = file === '' ? lines[line - 1] : undefined;
     return source === undefined ? [text] : [text, `  ${source}`, `  ${' '.repeat(column - 1)}^`];
   });
+  if (diagnostics.some(({ message }) => String(message).startsWith('Cannot find name')))
+    traceback.push('A name is there once the cell that declares it has run since the kernel started.');
   return { ename: 'TypeScriptError', evalue: diagnostics[0].message, traceback };
 }
 

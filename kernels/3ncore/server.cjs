@@ -64,6 +64,8 @@ function createServer(tslabRequire, cells, connectionFile) {
 
     bindSocket(socket, portNumber) {
       socket.sendHighWaterMark = 0; // no limit: by default output beyond 1000 waiting messages is dropped
+      // With a timeout, the 513th message of one turn of the event loop waits, and those after it are refused.
+      if (socket === this.iopub) socket.sendTimeout = 0;
       return super.bindSocket(socket, portNumber);
     }
 

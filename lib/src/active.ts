@@ -5,6 +5,7 @@ import type { Assessment } from './analysis/assessment.js';
 import { formatPredictions, type PredictionRow } from './analysis/predictions.js';
 import { planBridges, type PlannedBridge } from './bridges.js';
 import { runConduit } from './conduit.js';
+import { currentRun } from './current_run.js';
 import { newestTimestampFolder, stepsDone } from './distill/checkpoint.js';
 import { openEventLog } from './distill/event_log.js';
 import type { TrainEvent } from './distill/events.js';
@@ -16,11 +17,11 @@ import { assessTest, comparisonSection, metricsSection } from './findings.js';
 import { BadInput } from './host/errors.js';
 import { startProgress } from './host/progress.js';
 import { LivePlot } from './jupyter/live_plot.js';
-import { add, finishPhase, startPhase, type Phase, type Section } from './phase.js';
+import { add, finishPhase, notYet, startPhase, stoppable, type Phase, type Section } from './phase.js';
 import { curriculumFigure, lossFigure, validationFigure } from './report/figures/training.js';
 import { readReport } from './report/report.js';
 import { table } from './report/table.js';
-import { currentRun, runPath, type Run } from './run_folder.js';
+import { runPath, type Run } from './run_folder.js';
 import type { ActiveBody } from './schema/generated/reports.js';
 import { trainedEncoder } from './student_files.js';
 import { predictionRows, runStudent, type StudentRun, type TrainedModel } from './student_run.js';
@@ -57,7 +58,8 @@ export interface Active extends Phase<'active'> {
 }
 
 /** Begins Active in a run, by default the current one; Conduit runs first with defaults where it has not. Decodes all frames. */
-export async function start(run: Run = currentRun(), options: ActiveOptions = {}): Promise<Active> {
+export async function start(given?: Run, options: ActiveOptions = {}): Promise<Active> {
+  const run = given ?? (await currentRun());
   const engine = await openEngine();
   if (!canTrain(engine)) {
     throw new BadInput({
@@ -67,14 +69,18 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
       fix: 'install a C++ compiler and run "node kernels/setup.mjs" again (environment.md)',
     });
   }
-  await runConduit(run, options.signal);
+  return stoppable(options.signal, (signal) => begin(run, options, signal));
+}
+
+async function begin(run: Run, options: ActiveOptions, signal: AbortSignal | undefined): Promise<Active> {
+  await runConduit(run, signal);
   const phase = startPhase('active', run);
   // What Conduit chose on this machine, and showed.
   const { precision, prefix } = readReport(run.folder, 'conduit').body;
   const experiment = { ...phase.experiment, precision: precision.chosen };
-  const set = await openStudies(experiment, options.signal);
+  const set = await openStudies(experiment, signal);
   const pool = openFramePool();
-  const found = await decodeAll(pool, set.studies, options.signal);
+  const found = await decodeAll(pool, set.studies, signal);
   add(phase, { tables: unreadableTable(found) });
   const cohort = cohortOf(found.decoded, openFrameSource(pool), experiment.data.labelled);
   const planned = planBridges(experiment);
@@ -91,11 +97,14 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
 }
 
 /** What the student's frozen blocks make of TRAIN and VAL, where that is kept. */
-async function keepPrefix({ experiment, cohort, options, keepsPrefix }: Active): Promise<PrefixMaps | undefined> {
+async function keepPrefix(
+  { experiment, cohort, keepsPrefix }: Active,
+  signal: AbortSignal | undefined,
+): Promise<PrefixMaps | undefined> {
   const prefix = keepsPrefix ? studentPrefix(experiment) : undefined;
   if (prefix === undefined) return undefined;
   const { train, validation } = cohort;
-  return prefixMaps(experiment, prefix, cohort, [...train, ...validation], options.signal);
+  return prefixMaps(experiment, prefix, cohort, [...train, ...validation], signal);
 }
 
 /**
@@ -105,10 +114,14 @@ async function keepPrefix({ experiment, cohort, options, keepsPrefix }: Active):
 export async function features(phase: Active): Promise<Section> {
   const { experiment, planned, cohort, options } = phase;
   const { validation, test } = cohort;
-  phase.features = await teacherFeatures(experiment, planned, cohort, [...validation, ...test], options.signal);
-  const { frames, computed } = phase.features;
+  phase.features?.close();
+  phase.prefix?.close();
+  await stoppable(options.signal, async (signal) => {
+    phase.features = await teacherFeatures(experiment, planned, cohort, [...validation, ...test], signal);
+    phase.prefix = await keepPrefix(phase, signal);
+  });
+  const { frames, computed } = featuresOf(phase);
   const notes = [`${frames} frames: ${computed} computed now, ${frames - computed} from the cache.`];
-  phase.prefix = await keepPrefix(phase);
   if (phase.prefix !== undefined) {
     const { prefix, frames: kept, computed: now } = phase.prefix;
     notes.push(`Student up to ${prefix.after}: ${kept} frames: ${now} computed now, ${kept - now} from the cache.`);
@@ -117,10 +130,14 @@ export async function features(phase: Active): Promise<Section> {
   return add(phase, { notes });
 }
 
+function featuresOf({ features }: Active): TeacherFeatures {
+  if (features === undefined) throw notYet('features');
+  return features;
+}
+
 /** Fits the linear probe of the teacher, which `evaluate` compares with the students. */
 export function teacherProbe(phase: Active): Section {
-  if (phase.features === undefined) throw new Error('the features are not there yet: run features(phase) first');
-  phase.probe = fitTeacherProbe(phase.cohort, phase.features);
+  phase.probe = fitTeacherProbe(phase.cohort, featuresOf(phase));
   const { body } = phase.probe;
   return add(phase, { tables: [probeTable(body)], notes: probeNotes(body) });
 }
@@ -140,7 +157,7 @@ function observe(model: TrainedModel, steps: number): { onEvent(event: TrainEven
   const plot = new LivePlot({ title, xLabel: 'optimizer step', yLabel: 'loss', logY: true });
   return {
     onEvent(event) {
-      if (event.kind === 'resumed') progress.advance(event.step, 'resumed');
+      if (event.kind === 'resumed') progress.skip(event.step, 'resumed');
       if (event.kind === 'step') {
         const { step, task, feature } = event.record;
         if (task !== null) plot.add('task', step, task);
@@ -169,11 +186,18 @@ async function trainLogged(phase: Active, model: TrainedModel): Promise<StudentR
   try {
     const teacherHash = weightsHash(locateWeights(experiment.teacher.weights), experiment.seed);
     const context = { experiment, cohort, planned, prefix, features: cached, folder, teacherHash, resume };
-    return await runStudent({ ...context, signal: options.signal, onEvent }, model);
+    return await stoppable(options.signal, (signal) => runStudent({ ...context, signal, onEvent }, model));
   } finally {
     log.close();
     watch.end();
   }
+}
+
+/** Keeps what was trained, in place of what the same cell trained before. */
+function keepRun({ runs }: Active, run: StudentRun): void {
+  const at = runs.findIndex(({ model }) => model === run.model);
+  if (at < 0) runs.push(run);
+  else runs.splice(at, 1, run)[0]?.dispose();
 }
 
 /** Trains a student, the distilled or the one without distillation, and shows how it went. */
@@ -182,8 +206,9 @@ export async function train(phase: Active, model: TrainedModel): Promise<Section
   if (model === 'baseline' && !experiment.training.baseline) {
     return add(phase, { notes: ['The configuration asks for no baseline.'] });
   }
+  if (planned.length > 0) featuresOf(phase);
   const run = await trainLogged(phase, model);
-  phase.runs.push(run);
+  keepRun(phase, run);
   const body = trainingBody(phase, run);
   const { chosenStep, untrained, steps } = run.result;
   const notes = [
@@ -217,12 +242,13 @@ function referenceRows({ cohort, experiment, probe }: Active): PredictionRow[] {
 /** Metrics of every model on TEST with intervals; writes `predictions.csv` (VAL and TEST). */
 export async function evaluate(phase: Active): Promise<Section> {
   const { cohort, experiment, runs } = phase;
+  if (runs.length === 0) throw notYet('train');
   const ofRuns = runs.flatMap(({ model, predictions }) =>
     predictionRows(cohort.decoded, predictions, model, experiment.seed),
   );
   phase.rows = [...ofRuns, ...referenceRows(phase)];
   await writeFileAtomic(runPath(phase.run, 'predictions.csv'), formatPredictions(phase.rows));
-  phase.assessment = await assessTest(phase.rows, experiment, phase.options.signal);
+  phase.assessment = await stoppable(phase.options.signal, (signal) => assessTest(phase.rows, experiment, signal));
   const training = runs.map((run) => trainingBody(phase, run));
   phase.body.training = training;
   const curves = [
@@ -236,7 +262,7 @@ export async function evaluate(phase: Active): Promise<Section> {
 }
 
 function assessmentOf({ assessment }: Active): Assessment {
-  if (assessment === undefined) throw new Error('nothing has been evaluated yet: run evaluate(phase) first');
+  if (assessment === undefined) throw notYet('evaluate');
   return assessment;
 }
 

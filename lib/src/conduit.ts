@@ -5,32 +5,33 @@ import { extractEach } from './data/extract_each.js';
 import { openFramePool } from './data/frame_pool.js';
 import { openFrameSource } from './data/frame_source.js';
 import type { DecodedStudy } from './data/frames.js';
+import { currentRun, ofConfiguration } from './current_run.js';
 import type { StudySet } from './data/study.js';
 import { datasetManifest } from './dataset_manifests.js';
 import { plannedSettings, planOf } from './distill/plan.js';
 import { openEngine } from './engine/open.js';
 import { estimateRun } from './estimates.js';
+import { checkExperiment } from './experiment.js';
 import { writeFileAtomic } from './files/atomic.js';
-import { readJson } from './files/json.js';
 import { BadInput } from './host/errors.js';
-import { projectPath } from './host/places.js';
+import { hyperParameterForm } from './hyper_parameter_form.js';
 import { kernelPort } from './jupyter/kernel.js';
-import { schemaForm, type FormSchema } from './jupyter/widgets_form.js';
-import { add, finishPhase, hasReport, saveExperiment, startPhase, type Phase, type Section } from './phase.js';
+import { add, finishPhase, hasReport, notYet, startPhase, stoppable, type Phase, type Section } from './phase.js';
 import type { Figure } from './report/figure.js';
 import { bridgesFigure } from './report/figures/bridges.js';
 import { labelsFigure } from './report/figures/labels.js';
 import { frameMontage } from './report/figures/montage.js';
 import { curriculumFigure } from './report/figures/training.js';
 import { bridgesTable } from './report/result_tables.js';
+import { settingsTable } from './report/settings_table.js';
+import { excludedTable, splitsTable, studiesTable } from './report/study_tables.js';
 import { table } from './report/table.js';
 import { experimentPrecision } from './precision.js';
 import { runReservoir } from './reservoir.js';
-import { currentRun, runPath, type Run } from './run_folder.js';
+import { runPath, type Run } from './run_folder.js';
 import type { ConduitBody } from './schema/generated/reports.js';
-import { validate } from './schema/validate.js';
 import { openStudies } from './studies.js';
-import { showDataTerms } from './terms.js';
+import { dataTermsNotes, showDataTerms } from './terms.js';
 import { teacherFeatures } from './teacher_features.js';
 import { fitTeacherProbe, probeNotes, probeTable } from './teacher_probe.js';
 import { cohortOf, decodeAll, unreadableTable } from './training_data.js';
@@ -42,7 +43,8 @@ export interface Conduit extends Phase<'conduit'> {
 }
 
 /** Begins Conduit in a run, by default the current one; Reservoir runs first with defaults where it has not. */
-export async function start(run: Run = currentRun()): Promise<Conduit> {
+export async function start(given?: Run): Promise<Conduit> {
+  const run = given ?? (await currentRun());
   await openEngine();
   await runReservoir(run);
   return { ...startPhase('conduit', run), set: undefined, sample: [] };
@@ -50,19 +52,16 @@ export async function start(run: Run = currentRun()): Promise<Conduit> {
 
 /** The hyper-parameters as widgets that write into the phase's configuration; nothing happens outside a kernel. */
 export function form({ experiment }: Conduit): void {
-  if (kernelPort() === undefined) return;
-  const path = projectPath('data-manifests', 'schemas', 'experiment.schema.json');
-  const schema = readJson(path) as FormSchema;
-  schemaForm(schema, experiment, { only: ['seed', 'precision', 'adapter', 'training', 'analysis'] }).display();
+  if (kernelPort() !== undefined) hyperParameterForm(experiment).display();
 }
 
 /** Reads the data set: counts by split and what is left out, with reasons; writes `studies.csv`. */
-export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Section> {
+export async function studies(phase: Conduit, given?: AbortSignal): Promise<Section> {
   await showDataTerms(phase.experiment.data.dataset);
-  const set = await openStudies(phase.experiment, signal);
+  const set = await stoppable(given, (signal) => openStudies(phase.experiment, signal));
   phase.set = set;
   await writeFileAtomic(runPath(phase.run, 'studies.csv'), studiesCsv(set));
-  const { licence, terms_url, citation } = datasetManifest(set.dataset);
+  const { licence } = datasetManifest(set.dataset);
   const phantom = set.dataset === 'phantom';
   const counts: ConduitBody['counts'] = {};
   for (const { split, usable } of set.verdicts) {
@@ -77,35 +76,19 @@ export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Sec
   phase.body.dataset = { name: set.dataset, licence, restricted: !phantom, phantom, notes: [...notes] };
   phase.body.counts = counts;
   phase.body.excluded = excluded;
-  const rows = set.studies.map(({ id, view, split, edFrame, esFrame, EDV, ESV, EF }) => ({
-    ...{ study: id, view, split, edFrame, esFrame },
-    ...{ EDV, ESV, EF },
-  }));
-  const used = (split: string): number => set.studies.filter((study) => study.split === split).length;
-  const overview = Object.entries(counts).map(([split, count]) => ({ split, ...count, used: used(split) }));
-  const reasons = excluded.map((study) => ({ ...study, reasons: study.reasons.join('; ') }));
   return add(phase, {
     tables: [
-      table('splits', 'Studies by split', overview),
-      ...(reasons.length > 0 ? [table('excluded', 'Left out, with reasons', reasons)] : []),
-      ...(phantom ? [table('studies', 'Usable studies', rows)] : []),
+      splitsTable(counts, set.studies),
+      ...(excluded.length > 0 ? [excludedTable(excluded)] : []),
+      ...(phantom ? [studiesTable(set.studies)] : []),
     ],
     figures: [labelsFigure(set.studies, phase.stamps)],
-    notes: [
-      ...notes,
-      ...(terms_url === null
-        ? []
-        : [
-            `${set.dataset} is used under its provider's terms (${licence}): ${terms_url}. ` +
-              'By pointing to the data you say that you hold it under them.',
-            `Cite: ${citation}`,
-          ]),
-    ],
+    notes: [...notes, ...dataTermsNotes(set.dataset)],
   });
 }
 
 function readSet(phase: Conduit): StudySet {
-  if (phase.set === undefined) throw new Error('the studies have not been read yet: run studies(phase) first');
+  if (phase.set === undefined) throw notYet('studies');
   return phase.set;
 }
 
@@ -130,8 +113,8 @@ function augmentationsOf(augmentation: Augmentation): string[] {
 }
 
 /** ED and ES frames of the first readable studies, decoded just now, as pictures. */
-export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Section> {
-  const { sample, unreadable } = await decodeSample(readSet(phase), signal);
+export async function frames(phase: Conduit, given?: AbortSignal): Promise<Section> {
+  const { sample, unreadable } = await stoppable(given, (signal) => decodeSample(readSet(phase), signal));
   phase.sample = sample;
   const pairs = sample.map(({ study, frames: { ED, ES } }) => {
     const caption = `EDV ${study.EDV.toFixed(0)} mL, ESV ${study.ESV.toFixed(0)} mL, EF ${study.EF.toFixed(0)} %`;
@@ -199,7 +182,7 @@ function atPrecision({ experiment, body }: Conduit): Conduit['experiment'] {
 export async function estimates(phase: Conduit): Promise<Section> {
   const set = readSet(phase);
   const [example] = phase.sample;
-  if (example === undefined) throw new Error('no frames have been decoded yet: run frames(phase) first');
+  if (example === undefined) throw notYet('frames');
   const precision = await experimentPrecision(phase.experiment);
   phase.body.precision = precision;
   const { body, ...section } = await estimateRun(atPrecision(phase), precision, set, example);
@@ -211,7 +194,12 @@ export async function estimates(phase: Conduit): Promise<Section> {
  * What a linear model reads from the frozen teacher: its errors on VAL beside those of the mean. Runs the teacher over all
  * frames of TRAIN and VAL, which is the long part of this phase; Active finds them in the cache.
  */
-export async function teacherProbe(phase: Conduit, signal?: AbortSignal): Promise<Section> {
+export function teacherProbe(phase: Conduit, given?: AbortSignal): Promise<Section> {
+  return stoppable(given, (signal) => probeTeacher(phase, signal));
+}
+
+async function probeTeacher(phase: Conduit, signal: AbortSignal | undefined): Promise<Section> {
+  checkExperiment(phase.experiment, 'hyper-parameters');
   const experiment = atPrecision(phase);
   const chosen = readSet(phase).studies.filter(({ split }) => split !== 'TEST');
   const pool = openFramePool();
@@ -229,11 +217,27 @@ export async function teacherProbe(phase: Conduit, signal?: AbortSignal): Promis
   }
 }
 
-/** Checks the configuration as it stands, writes `experiment.json` and `conduit.report.json`. */
+/**
+ * Checks the configuration as it stands, writes `experiment.json` and `conduit.report.json`: into a new run where training
+ * has begun with another configuration.
+ */
 export async function finish(phase: Conduit): Promise<Section> {
-  validate('experiment', phase.experiment, 'the configuration');
-  await saveExperiment(phase);
-  return finishPhase(phase, 'Conduit: studies, frames, bridges, estimates, teacher probe');
+  const { experiment, set } = phase;
+  checkExperiment(experiment, 'hyper-parameters');
+  const run = await ofConfiguration(phase.run, experiment);
+  const notes: string[] = [];
+  if (run.folder !== phase.run.folder) {
+    await runReservoir(run);
+    if (set !== undefined) await writeFileAtomic(runPath(run, 'studies.csv'), studiesCsv(set));
+    notes.push(`Training began in ${phase.run.folder} with other hyper-parameters, and keeps them: this is a new run.`);
+  }
+  add(phase, { tables: [settingsTable(experiment)] });
+  const done = await finishPhase({ ...phase, run }, 'Conduit: studies, frames, bridges, estimates, teacher probe');
+  return {
+    ...done,
+    tables: [settingsTable(experiment), ...(done.tables ?? [])],
+    notes: [...notes, ...(done.notes ?? [])],
+  };
 }
 
 /** The whole phase without a notebook. */

@@ -3,17 +3,21 @@ import { loraTargets } from './adapters/lora_targets.js';
 import { planBridges } from './bridges.js';
 import { readJson } from './files/json.js';
 import { BadInput } from './host/errors.js';
+import { printable } from './host/text.js';
 import * as mobilenet from './models/mobilenet_v5.js';
 import type { Experiment } from './schema/generated/experiment.js';
 import { studentPrecision } from './precision.js';
-import { preset } from './schema/presets.js';
+import { preset, presetNames } from './schema/presets.js';
 import { validate } from './schema/validate.js';
 import { adapterConfig } from './student_model.js';
 import { studentBaseConfig } from './weights.js';
 
-/** What the command line may say over a configuration. */
+/** What the command line or a notebook may say over a configuration. */
 export interface ExperimentOptions {
+  /** A file that holds the configuration. */
   readonly config?: string | undefined;
+  /** The configuration where no file is given; by default `phantom`. */
+  readonly preset?: string | undefined;
   readonly dataset?: string | undefined;
   readonly dataRoot?: string | undefined;
   readonly limit?: number | undefined;
@@ -61,7 +65,7 @@ function checkTogether(experiment: Experiment, where: string): Experiment {
       where: `${where}, data.root`,
       expected: `the folder of ${data.dataset}`,
       got: 'null',
-      fix: 'give --data-root DIR or set data.root',
+      fix: 'give --data-root DIR (dataRoot in a notebook) or set data.root',
     });
   }
   within(where, () => checkTowers(experiment));
@@ -76,16 +80,36 @@ export function readExperiment(file: string): Experiment {
   return validate<Experiment>('experiment', readJson(file), file);
 }
 
-/** The configuration of a run: the file or the preset `phantom`, with what the command line says over it. */
+/** The file that the options name, else the preset. */
+function baseOf({ config, preset: name = 'phantom' }: ExperimentOptions): Experiment {
+  if (config !== undefined) return readExperiment(config);
+  const known = presetNames.find((candidate) => candidate === name);
+  if (known !== undefined) return preset(known);
+  throw new BadInput({ where: 'preset', expected: `one of ${presetNames.join(', ')}`, got: printable(name) });
+}
+
+/** Of another data set only its own folder makes sense. */
+function rootOf({ data }: Experiment, { dataset, dataRoot }: ExperimentOptions): string | null {
+  if (dataRoot !== undefined) return resolve(dataRoot);
+  return dataset === undefined || dataset === data.dataset ? data.root : null;
+}
+
+/** The configuration of a run: the file or the preset, with what else the options say over it. */
 export function resolveExperiment(options: ExperimentOptions): Experiment {
-  const base = options.config === undefined ? preset('phantom') : readExperiment(options.config);
+  const base = baseOf(options);
   const dataset = options.dataset ?? base.data.dataset;
-  const root = options.dataRoot === undefined ? base.data.root : resolve(options.dataRoot);
   const merged = {
     ...base,
     seed: options.seed ?? base.seed,
-    data: { ...base.data, dataset, root, limit: options.limit ?? base.data.limit },
+    data: { ...base.data, dataset, root: rootOf(base, options), limit: options.limit ?? base.data.limit },
   };
-  const where = options.config ?? 'command line';
-  return checkTogether(validate<Experiment>('experiment', merged, where), where);
+  return checkExperiment(merged, options.config ?? 'the options');
+}
+
+/**
+ * A configuration that is valid in all that can be told without reading weights or data.
+ * @throws BadInput if it is not; `where` names it.
+ */
+export function checkExperiment(experiment: unknown, where: string): Experiment {
+  return checkTogether(validate<Experiment>('experiment', experiment, where), where);
 }

@@ -6,7 +6,7 @@ import { startProgress } from './host/progress.js';
 import type { Section } from './phase.js';
 import { blandAltmanFigure, scatterFigure } from './report/figures/agreement.js';
 import { differenceFigure, errorFigure } from './report/figures/comparison.js';
-import { comparisonsTable, metricsTable } from './report/result_tables.js';
+import { comparisonsTable, differencesTable, errorsTable, metricsTable } from './report/result_tables.js';
 import type { Experiment } from './schema/generated/experiment.js';
 
 /** The assessment of the TEST rows with the experiment's bootstrap. */
@@ -37,7 +37,7 @@ export function metricsSection(
   const test = rows.filter(({ split }) => split === 'TEST');
   const agreement = bland_altman.find(({ target }) => target === 'EF');
   return {
-    tables: [metricsTable(metrics)],
+    tables: [errorsTable(metrics), metricsTable(metrics)],
     figures: [
       ...targets.map((target) => scatterFigure(test, target, stamps)),
       errorFigure(metrics, 'EF', 'MAE', stamps),
@@ -49,7 +49,7 @@ export function metricsSection(
 /** The paired differences as a table and, for EF and EDV, as figures. */
 export function comparisonSection({ comparisons }: Assessment, stamps: readonly string[]): Section {
   return {
-    tables: [comparisonsTable(comparisons)],
+    tables: [differencesTable(comparisons), comparisonsTable(comparisons)],
     figures: [differenceFigure(comparisons, 'EF', 'MAE', stamps), differenceFigure(comparisons, 'EDV', 'MAE', stamps)],
   };
 }

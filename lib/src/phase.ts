@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readExperiment } from './experiment.js';
-import { writeJson } from './files/json.js';
+import { abortOnInterrupt } from './host/abort.js';
+import { BadInput, Interrupted } from './host/errors.js';
 import { escapeHtml } from './host/escape.js';
 import { displayBundle, showHtml } from './jupyter/display.js';
 import { kernelPort } from './jupyter/kernel.js';
@@ -10,10 +11,10 @@ import { tableFrame, type DataFrame } from './report/data_frame.js';
 import type { Figure } from './report/figure.js';
 import type { Picture } from './report/figures/montage.js';
 import { reportPath, writeReport, type Phase as PhaseName, type ReportOf, type ReportParts } from './report/report.js';
-import { htmlTable } from './report/table.js';
+import { htmlTable, table } from './report/table.js';
 import { termsTable } from './report/result_tables.js';
 import { doNotShareStamp, phantomStamp, researchOnly } from './report/wording.js';
-import { currentRun, runPath, type Run } from './run_folder.js';
+import { runPath, type Run } from './run_folder.js';
 import type { Experiment } from './schema/generated/experiment.js';
 import type { ReportTable } from './schema/generated/reports.js';
 import { preset } from './schema/presets.js';
@@ -49,11 +50,25 @@ function readOrPreset(run: Run): Experiment {
   return existsSync(path) ? readExperiment(path) : preset('phantom');
 }
 
-/** Begins a phase in a run (by default the current one) with its `experiment.json`, else the preset `phantom`. */
-export function startPhase<P extends PhaseName>(name: P, run: Run = currentRun()): Phase<P> {
+/** Begins a phase in a run with its `experiment.json`, else the preset `phantom`. */
+export function startPhase<P extends PhaseName>(name: P, run: Run): Phase<P> {
   showProgressInNotebook();
   const experiment = readOrPreset(run);
   return { name, run, experiment, stamps: stampsOf(experiment), sections: [], body: {} };
+}
+
+/** Which run a phase works in, on which data and with which weights. */
+export function about({ run, experiment, stamps }: Phase<PhaseName>): Section {
+  const { preset: name, seed, data, teacher, student } = experiment;
+  const facts: Record<string, string | number | null> = {
+    ...{ 'run folder': run.folder, preset: name, seed, 'data set': data.dataset, 'data root': data.root },
+    'at most of each split': data.limit,
+    ...{ teacher: teacher.weights, student: student.weights },
+  };
+  const rows = Object.entries(facts)
+    .filter(([, value]) => value !== null)
+    .map(([what, value]) => ({ what, value: String(value) }));
+  return { tables: [table('run', 'This run', rows)], stamps };
 }
 
 /** Whether a run has the report of a phase. */
@@ -61,14 +76,35 @@ export function hasReport(run: Run, name: PhaseName): boolean {
   return existsSync(reportPath(run.folder, name));
 }
 
-/** Writes the configuration that the run goes on with. */
-export async function saveExperiment({ run, experiment }: Phase<PhaseName>): Promise<void> {
-  await writeJson(runPath(run, 'experiment.json'), experiment);
+/**
+ * Does long work that the stop button of a notebook ends where what it has reached is whole; outside a kernel, and where the
+ * caller has a signal, that alone does.
+ */
+export async function stoppable<T>(
+  given: AbortSignal | undefined,
+  work: (signal: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
+  if (given !== undefined || kernelPort() === undefined) return work(given);
+  const { signal, release } = abortOnInterrupt(new Interrupted('stopped; run this cell again to go on'));
+  try {
+    return await work(signal);
+  } finally {
+    release();
+  }
 }
 
-/** Keeps a section for the report and gives it back to be shown, under the run's stamps. */
+function namesIn({ tables = [], figures = [] }: Section): string[] {
+  return [...tables, ...figures].map(({ name }) => name);
+}
+
+/**
+ * Keeps a section for the report, in place of what the same step left when it ran before, and gives it back to be shown
+ * under the run's stamps.
+ */
 export function add<P extends PhaseName>(phase: Phase<P>, section: Section): Section {
-  phase.sections.push(section);
+  const names = new Set(namesIn(section));
+  const others = phase.sections.filter((earlier) => !namesIn(earlier).some((name) => names.has(name)));
+  phase.sections.splice(0, phase.sections.length, ...others, section);
   return { ...section, stamps: phase.stamps };
 }
 
@@ -85,23 +121,44 @@ export async function finishPhase<P extends PhaseName>(phase: Phase<P>, title: s
   return { ...terms, notes: [`Report: ${phase.name}.report.json in ${phase.run.folder}`] };
 }
 
-/** A table that the phase has shown, as a danfojs DataFrame. */
+/** What a step says that needs another one's work. */
+export function notYet(step: string): BadInput {
+  return new BadInput({
+    where: `${step}(phase)`,
+    expected: 'its cell to have run',
+    got: 'not yet',
+    fix: 'run it first',
+  });
+}
+
+/**
+ * A table that the phase has shown, as a danfojs DataFrame.
+ * @throws BadInput when there is no table of that name yet.
+ */
 export function frame(phase: Phase<PhaseName>, name: string): DataFrame {
   const tables = phase.sections.flatMap((section) => section.tables ?? []);
   const found = tables.find((table) => table.name === name);
-  if (found === undefined) throw new Error(`no table ${name} yet; there are ${tables.map((t) => t.name).join(', ')}`);
+  if (found === undefined) {
+    const names = tables.map((known) => known.name).join(', ');
+    throw new BadInput({ where: 'frame(phase, name)', expected: `one of ${names || 'no tables yet'}`, got: name });
+  }
   return tableFrame(found);
 }
+
+/** The look of what stands below every result. */
+const quiet = ';font-size:12px;opacity:0.75';
 
 /** Shows a section in the notebook's output; nothing happens outside a kernel. */
 export async function show(section: Section | Promise<Section>): Promise<void> {
   const { tables = [], figures = [], notes = [], stamps = [] } = await section;
   if (kernelPort() === undefined) return;
-  for (const table of tables) showHtml(htmlTable(table, 25), table.title);
+  for (const table of tables) showHtml(htmlTable(table), table.title);
   for (const figure of figures) {
     if (!('png' in figure)) displayBundle(await figureBundle(figure));
     else displayBundle({ 'image/png': Buffer.from(figure.png).toString('base64'), 'text/plain': figure.title });
   }
-  const lines = [...notes, ...(tables.length > 0 ? [researchOnly, ...stamps] : [])];
-  if (lines.length > 0) showHtml(lines.map((line) => `<p>${escapeHtml(line)}</p>`).join(''), lines.join('\n'));
+  const standing = tables.length > 0 ? [researchOnly, ...stamps].join(' ') : undefined;
+  const lines = [...notes, ...(standing === undefined ? [] : [standing])];
+  const html = lines.map((line) => `<p style="margin:4px 0${line === standing ? quiet : ''}">${escapeHtml(line)}</p>`);
+  if (lines.length > 0) showHtml(html.join(''), lines.join('\n'));
 }

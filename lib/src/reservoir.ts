@@ -2,6 +2,7 @@ import { statfsSync } from 'node:fs';
 import { freemem } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
 import { gatherArtifacts } from './artifacts.js';
+import { currentRun } from './current_run.js';
 import { describeEngine } from './engine/describe.js';
 import { openEngine } from './engine/open.js';
 import { monotonicMs } from './host/clock.js';
@@ -11,10 +12,10 @@ import { listLibraries, readSetUp } from './libraries.js';
 import { mobilenetV5Flops, siglipFlops } from './models/cost.js';
 import * as mobilenet from './models/mobilenet_v5.js';
 import * as siglip from './models/siglip_vision.js';
-import { add, finishPhase, hasReport, startPhase, type Phase, type Section } from './phase.js';
+import { add, finishPhase, hasReport, startPhase, stoppable, type Phase, type Section } from './phase.js';
 import { costFigure } from './report/figures/cost.js';
 import { setupFigure } from './report/figures/setup.js';
-import { costTable } from './report/result_tables.js';
+import { artifactsTable, costTable } from './report/result_tables.js';
 import { table } from './report/table.js';
 import type { Run } from './run_folder.js';
 import type { Preprocessing } from './schema/generated/experiment.js';
@@ -28,7 +29,7 @@ export type Reservoir = Phase<'reservoir'>;
 /** Begins Reservoir in a run, by default the current one. */
 export async function start(run?: Run): Promise<Reservoir> {
   await openEngine();
-  return startPhase('reservoir', run);
+  return startPhase('reservoir', run ?? (await currentRun()));
 }
 
 function platformBody(): ReservoirBody['platform'] {
@@ -108,16 +109,10 @@ export function libraries(phase: Reservoir): Section {
  * @throws BadInput when terms are not accepted (it names their page) or weights cannot be had.
  */
 export async function artifacts(phase: Reservoir, options: GatherOptions = {}): Promise<Section> {
-  await gatherWeights(phase.experiment, options);
+  await stoppable(options.signal, (signal) => gatherWeights(phase.experiment, { ...options, signal }));
   const found = gatherArtifacts(phase.experiment);
   phase.body.artifacts = found;
-  const rows = found.map(({ note = '', sha256, bytes, ...rest }) => ({
-    ...rest,
-    MB: bytes === null ? null : bytes / 1e6,
-    sha256: sha256?.slice(0, 12) ?? null,
-    note,
-  }));
-  return add(phase, { tables: [table('artifacts', 'Artifacts', rows)] });
+  return add(phase, { tables: [artifactsTable(found)] });
 }
 
 /** The shortest of three forward passes of one frame after a first one, ms. */

@@ -4,7 +4,6 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
-  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -80,17 +79,6 @@ export function openRun(folder: string): Run {
   const run = { folder: resolve(folder) };
   if (existsSync(runPath(run, 'experiment.json'))) return run;
   throw new BadInput({ where: folder, expected: 'a run folder with experiment.json', got: 'none' });
-}
-
-/** The run a notebook belongs to: `RUN_DIR`, else `runs/latest`, else a new one. */
-export function currentRun(): Run {
-  const given = process.env['RUN_DIR'];
-  if (given !== undefined && given !== '') {
-    if (!existsSync(given)) throw new BadInput({ where: 'RUN_DIR', expected: 'a run folder', got: given });
-    return { folder: resolve(given) };
-  }
-  const latest = projectPath('runs', 'latest');
-  return existsSync(latest) ? { folder: realpathSync(latest) } : createRun();
 }
 
 /** Moves `latest` in `runs` to a run, in one step; runs elsewhere leave it alone. */

@@ -9,6 +9,7 @@ import { BadInput } from './host/errors.js';
 import { info } from './host/log.js';
 import { cachePath } from './host/places.js';
 import { printable } from './host/text.js';
+import { kernelPort } from './jupyter/kernel.js';
 import { findModelManifest, modelManifests } from './model_manifests.js';
 import type { ModelManifest } from './schema/generated/model.js';
 
@@ -125,20 +126,34 @@ export async function requireTerms(manifest: ModelManifest, { ask }: TermsOption
   });
 }
 
+/** What is said of a data set's terms wherever its results are shown; nothing of one under its licence alone. */
+export function dataTermsNotes(dataset: string): string[] {
+  const provided = providedDataset(dataset);
+  if (provided === undefined) return [];
+  const { name, licence, terms_url, citation } = provided;
+  const held = isAccepted(provided)
+    ? 'They are accepted on this machine.'
+    : `By pointing to the data you say that you hold it under these terms (--accept-terms ${name}).`;
+  return [`${name} is provided under: ${licence}. Its terms: ${terms_url}. ${held}`, `Cite: ${citation}`];
+}
+
+/** Data sets whose terms this process has shown. */
+const shown = new Set<string>();
+
 /**
- * Shows the terms of a data set where they are not accepted, and asks a person where there is one. Where nobody can be asked
+ * Shows the terms of a data set, once in a process, where they are not accepted, and asks a person where there is one. Where nobody can be asked
  * the work goes on: whoever points to the data says to hold it under its terms, and that they were shown is recorded.
  * @throws BadInput naming the page with the terms when the person who was asked does not accept them.
  */
 export async function showDataTerms(dataset: string, { ask }: TermsOptions = {}): Promise<void> {
   const provided = providedDataset(dataset);
   if (provided === undefined || isAccepted(provided)) return;
-  const { name, licence, terms_url, citation } = provided;
+  const { name, terms_url } = provided;
   if (ask === undefined) {
-    info(`${name} is provided under: ${licence}. Its terms: ${terms_url}`);
-    info(
-      `By pointing to the data you say that you hold it under these terms (--accept-terms ${name}). Cite: ${citation}`,
-    );
+    if (shown.has(name)) return;
+    shown.add(name);
+    // A notebook has them among the notes under its studies.
+    if (kernelPort() === undefined) dataTermsNotes(name).forEach(info);
     return record(provided, 'shown');
   }
   if (await ask(question(provided))) return record(provided, 'answer');

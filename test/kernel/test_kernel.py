@@ -120,6 +120,12 @@ class CellTests(Session):
         _, outputs = self.run_cell("for (let i = 0; i < 20000; i++) console.log(i)")
         self.assertEqual(self.stdout(outputs).split(), [str(i) for i in range(20000)])
 
+    def test_more_displays_than_one_turn_sends(self):
+        reply, outputs = self.run_cell('import { display } from "tslab";\nfor (let i = 0; i < 2000; i++) display.text(`${i}`);')
+        self.assertEqual(reply["status"], "ok")
+        shown = [content["data"]["text/plain"] for kind, content in outputs if kind == "display_data"]
+        self.assertEqual(shown, [str(i) for i in range(2000)])
+
     def test_a_written_stream_calls_back(self):
         reply, outputs = self.run_cell("await new Promise<void>((done) => process.stdout.write('w', () => done()))")
         self.assertEqual((reply["status"], self.stdout(outputs)), ("ok", "w"))

@@ -5,9 +5,9 @@ import { Interrupted } from './errors.js';
  * It listens from the next turn of the event loop on: a listener added in the synchronous part of a tslab cell is lost,
  * and SIGINT would end the kernel.
  */
-export function abortOnInterrupt(): { signal: AbortSignal; release: () => void } {
+export function abortOnInterrupt(reason = new Interrupted()): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
-  const handler = (): void => controller.abort(new Interrupted());
+  const handler = (): void => controller.abort(reason);
   const listening = setImmediate(() => process.on('SIGINT', handler));
   const release = (): void => {
     clearImmediate(listening);

@@ -18,6 +18,8 @@ export type ProgressSink = (state: ProgressState) => void;
 /** A running piece of work; `advance` may be called as often as wished, the display is limited to a few times a second. */
 export interface Progress {
   advance(units?: number, note?: string): void;
+  /** Counts units that were done before this work began: they say nothing of its rate. */
+  skip(units: number, note?: string): void;
   end(): void;
 }
 
@@ -53,11 +55,12 @@ export function setProgressSink(sink: ProgressSink, intervalMs = 500): () => voi
 export function startProgress(label: string, total: number): Progress {
   const begun = monotonicMs();
   let done = 0;
+  let skipped = 0;
   let note = '';
   let shown = begun;
   const show = (finished: boolean): void => {
     const seconds = (monotonicMs() - begun) / 1000;
-    const rate = seconds > 0 ? done / seconds : 0;
+    const rate = seconds > 0 ? (done - skipped) / seconds : 0;
     display.sink({
       label,
       done,
@@ -75,6 +78,11 @@ export function startProgress(label: string, total: number): Progress {
       if (monotonicMs() - shown < display.intervalMs) return;
       shown = monotonicMs();
       show(false);
+    },
+    skip(units, text = '') {
+      skipped += units;
+      done += units;
+      note = text;
     },
     end() {
       show(true);

@@ -125,7 +125,7 @@ export function dropdown<T extends string | number | boolean | null>(
 }
 
 export function checkbox(options: Described & { readonly value: boolean }): ValueWidget<boolean> {
-  const state = { value: options.value, indent: false };
+  const state = { value: options.value, indent: true };
   return new ValueWidget(input('Checkbox', 'CheckboxStyleModel', options, state), booleanValue);
 }
 

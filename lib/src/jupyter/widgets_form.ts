@@ -37,13 +37,13 @@ export interface FormSchema {
 export interface FormOptions {
   /** Only these properties of the top level, in this order; by default all. */
   readonly only?: readonly string[];
-  /** Called after a field was written, with its dotted path. */
-  readonly onChange?: (path: string, value: unknown) => void;
+  /** Called after a field was written, with its dotted path; `refused` is what was chosen where the schema does not allow it. */
+  readonly onChange?: (path: string, value: unknown, refused?: number) => void;
 }
 
 type Values = Record<string, unknown>;
-type Write = (value: unknown) => void;
-type Context = { readonly root: FormSchema; readonly onChange: (path: string, value: unknown) => void };
+type Write = (value: unknown, refused?: number) => void;
+type Context = { readonly root: FormSchema; readonly onChange: NonNullable<FormOptions['onChange']> };
 
 /** A range this wide is chosen on a logarithmic scale (learning rates). */
 const logarithmicRatio = 1000;
@@ -51,7 +51,7 @@ const logarithmicRatio = 1000;
 const sliderRange = 10;
 /** More integers than a slider has places for are typed. */
 const sliderIntegers = 500;
-const appearance = { descriptionWidth: '150px', layout: { width: '480px' } };
+const appearance = { descriptionWidth: '150px', layout: { width: '480px', flex: '0 0 auto' } };
 
 /** A schema in place of its local reference (`#/$defs/name`); what stands beside the reference (title, default) wins. */
 function resolve(schema: FormSchema, root: FormSchema): FormSchema {
@@ -92,13 +92,14 @@ function boundNumber(schema: FormSchema, value: unknown, label: Described, write
   widget.observe((chosen) => {
     current = allowedNumber(chosen, schema) ?? current;
     if (current !== chosen) widget.value = current;
-    write(current);
+    const isRefused = Math.abs(current - chosen) > 1e-5 * Math.abs(chosen);
+    write(current, isRefused ? chosen : undefined);
   });
   return widget;
 }
 
 function bound<T>(widget: ValueWidget<T>, write: Write): Widget {
-  widget.observe(write);
+  widget.observe((value) => write(value));
   return widget;
 }
 
@@ -122,15 +123,16 @@ function inputOf(schema: FormSchema, value: unknown, label: Described, write: Wr
 }
 
 function help(description: string): Widget {
-  return html(`<span style="color:#666;font-size:12px">${escapeHtml(description)}</span>`);
+  const look = 'color:var(--jp-ui-font-color2,#666);font-size:12px;line-height:1.35;display:block;padding:5px 0 0 8px';
+  return html(`<span style="${look}">${escapeHtml(description)}</span>`, { layout: { flex: '1 1 0' } });
 }
 
 function scalarField(schema: FormSchema, path: readonly string[], values: Values, context: Context): Widget[] {
   const name = path.at(-1) as string;
   const label = { description: schema.title ?? name, tooltip: schema.description ?? name, ...appearance };
-  const widget = inputOf(schema, values[name], label, (value) => {
+  const widget = inputOf(schema, values[name], label, (value, refused) => {
     values[name] = value;
-    context.onChange(path.join('.'), value);
+    context.onChange(path.join('.'), value, refused);
   });
   if (widget === undefined) return [];
   return [schema.description === undefined ? widget : hBox([widget, help(schema.description)])];
@@ -153,7 +155,11 @@ function optionalGroup(schema: FormSchema, path: readonly string[], values: Valu
     values[name] = chosen ? held : null;
     context.onChange(path.join('.'), values[name]);
   });
-  return [hBox([box, help(description)]), ...group(schema, path, held, context)];
+  return [
+    html(`<b>${escapeHtml(title)}</b>`),
+    hBox([box, help(description)]),
+    ...fieldsOf(schema, Object.keys(schema.properties ?? {}), path, held, context),
+  ];
 }
 
 function fieldsOf(

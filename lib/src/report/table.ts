@@ -36,17 +36,23 @@ export function formatCell(value: ReportCell, column: ReportColumn): string {
   return Number.isInteger(value) ? formatNumber(value, 0) : formatSignificant(value);
 }
 
-const cellStyle = 'padding:3px 10px;border-bottom:1px solid #e8e8e8';
+// Colours of JupyterLab's theme, light or dark; elsewhere the page is white.
+const cellStyle = 'padding:3px 10px;border-bottom:1px solid var(--jp-border-color2,#e8e8e8)';
+const headStyle = 'position:sticky;top:0;background:var(--jp-layout-color0,white)';
+/** More rows than this scroll in a box of their height. */
+const tallRows = 25;
 
 function heading({ title, unit }: ReportColumn): string {
   return escapeHtml(unit === undefined || unit === '' ? title : `${title} (${unit})`);
 }
 
-/** A table as HTML: text escaped, numbers to the right, the first `limit` rows. */
+/** A table as HTML: text escaped, numbers to the right, the first `limit` rows; a long one scrolls under its head. */
 export function htmlTable({ title, columns, rows }: ReportTable, limit = 200): string {
   const numeric = columns.map(({ name }) => rows.some((row) => typeof row[name] === 'number'));
   const align = (i: number): string => `text-align:${numeric[i] ? 'right' : 'left'}`;
-  const head = columns.map((column, i) => `<th style="${cellStyle};${align(i)}">${heading(column)}</th>`).join('');
+  const head = columns
+    .map((column, i) => `<th style="${cellStyle};${headStyle};${align(i)}">${heading(column)}</th>`)
+    .join('');
   const body = rows.slice(0, limit).map((row) => {
     const cells = columns.map((column, i) => {
       const text = escapeHtml(formatCell(cellOf(row[column.name]), column));
@@ -55,8 +61,9 @@ export function htmlTable({ title, columns, rows }: ReportTable, limit = 200): s
     return `<tr>${cells.join('')}</tr>`;
   });
   const more = rows.length > limit ? `<p>${rows.length - limit} more rows in the report.</p>` : '';
+  const height = Math.min(rows.length, limit) > tallRows ? ';max-height:600px' : '';
   return (
-    `<table style="border-collapse:collapse;font-size:13px"><caption style="text-align:left;padding:4px 0">` +
-    `${escapeHtml(title)}</caption><thead><tr>${head}</tr></thead><tbody>${body.join('')}</tbody></table>${more}`
+    `<div style="overflow:auto${height}"><table style="border-collapse:collapse;font-size:13px"><caption style="text-align:left;padding:4px 0">` +
+    `${escapeHtml(title)}</caption><thead><tr>${head}</tr></thead><tbody>${body.join('')}</tbody></table></div>${more}`
   );
 }

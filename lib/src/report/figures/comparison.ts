@@ -54,7 +54,14 @@ function forest(
     data,
     layout: {
       xaxis: axis(parts.axisTitle, parts.sides === undefined ? { rangemode: 'tozero' } : {}),
-      yaxis: axis('', { ...ticks, range: [-0.6, rows.length - 0.4], ticks: '', showgrid: false, showline: false }),
+      yaxis: axis('', {
+        ...ticks,
+        range: [-0.6, rows.length - 0.4],
+        ticks: '',
+        ticklabelstandoff: 8,
+        showgrid: false,
+        showline: false,
+      }),
       shapes: [
         {
           type: 'line',

@@ -23,7 +23,7 @@ export function setupFigure(
         ...{ textposition: 'outside', cliponaxis: false },
       },
     ],
-    layout: { xaxis: axis('seconds', { rangemode: 'tozero' }), yaxis: axis('', { ticks: '' }) },
+    layout: { xaxis: axis('seconds', { rangemode: 'tozero' }), yaxis: axis('', { ticks: '', ticklabelstandoff: 8 }) },
     ...{ height: 130 + 34 * shown.length, margin: { left: Math.ceil(widest) + 30, right: 70 }, notes },
   });
 }

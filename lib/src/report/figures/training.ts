@@ -62,7 +62,12 @@ function lossAxis(title: string, values: readonly number[]): PlotlyObject {
   const positive = values.filter((value) => value > 0);
   const ratio = positive.length === 0 ? 1 : max(positive) / min(positive);
   if (ratio < 4) return axis(title);
-  return axis(title, { type: 'log', dtick: ratio < 100 ? 'D2' : 1, minor: { ticks: 'outside' } });
+  return axis(title, {
+    type: 'log',
+    dtick: ratio < 100 ? 'D2' : 1,
+    exponentformat: 'power',
+    minor: { ticks: 'outside' },
+  });
 }
 
 /** A logged loss (or the gradient's norm) by optimizer step, on a logarithmic scale where it falls far enough. */

@@ -91,7 +91,7 @@ export type Projector = 'linear' | 'mlp';
  */
 export type Bridges = Bridge[];
 /**
- * LoRA with PEFT's field names; null: the student's whole encoder is trained, at full precision.
+ * LoRA with PEFT's field names; without it (null) the student's whole encoder is trained, at full precision.
  */
 export type Adapter = {
   r: Rank;
