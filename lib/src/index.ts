@@ -4,5 +4,6 @@ export * as conduit from './conduit.js';
 export * as reservoir from './reservoir.js';
 export { frame, show } from './phase.js';
 export { predict } from './predict.js';
+export { predictionSection } from './prediction_section.js';
 export { createRun, currentRun, openRun } from './run_folder.js';
 export { preset } from './schema/presets.js';
