@@ -35,6 +35,7 @@ import { table } from './report/table.js';
 import { experimentPrecision, openingPrecision } from './precision.js';
 import { precisionErrors } from './precision_errors.js';
 import { formatSignificant } from './report/numbers.js';
+import { foundFramesTable, leastSureCurves } from './found_frames.js';
 import { runReservoir } from './reservoir.js';
 import { currentRun, runPath, type Run } from './run_folder.js';
 import type { Experiment, Preprocessing } from './schema/generated/experiment.js';
@@ -104,6 +105,7 @@ export async function studies(phase: Conduit, signal?: AbortSignal): Promise<Sec
     tables: [
       table('splits', 'Studies by split', overview),
       ...(reasons.length > 0 ? [table('excluded', 'Left out, with reasons', reasons)] : []),
+      ...foundFramesTable(set),
       ...(phantom ? [table('studies', 'Usable studies', rows)] : []),
     ],
     figures: [labelsFigure(set.studies, phase.stamps)],
@@ -147,7 +149,8 @@ function augmentationsOf(augmentation: Augmentation): string[] {
 
 /** ED and ES frames of the first readable studies, decoded just now, as pictures. */
 export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Section> {
-  const { sample, unreadable } = await decodeSample(readSet(phase), signal);
+  const set = readSet(phase);
+  const { sample, unreadable } = await decodeSample(set, signal);
   phase.sample = sample;
   const pairs = sample.map(({ study, frames: { ED, ES } }) => {
     const caption = `EDV ${study.EDV.toFixed(0)} mL, ESV ${study.ESV.toFixed(0)} mL, EF ${study.EF.toFixed(0)} %`;
@@ -161,9 +164,15 @@ export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Sect
     student: student.preprocessing,
     augmentation: augmentationsOf(phase.experiment.training.augmentation),
   };
+  const montage = frameMontage(pairs, 'End-diastolic and end-systolic frames', { notes: phase.stamps });
+  const curves = await leastSureCurves(set, phase.stamps, signal);
   return add(phase, {
-    figures: [frameMontage(pairs, 'End-diastolic and end-systolic frames', { notes: phase.stamps })],
-    notes: [`Decoded by ${[...decoders].join(' and ')}: only the frames that are needed.`, ...leftOut],
+    figures: [montage, ...(curves.figures ?? [])],
+    notes: [
+      `Decoded by ${[...decoders].join(' and ')}: only the frames that are needed.`,
+      ...leftOut,
+      ...(curves.notes ?? []),
+    ],
   });
 }
 

@@ -38,7 +38,7 @@ function scaleWarning(seen: Spacing | null, trained: TrainingFrames | undefined)
     ];
   }
   const here = `A pixel of the student's input is ${spacingText(seen as Spacing)} here`;
-  if (learned === null) return [`${here}; the spacing of the training frames ${unknown}, and ${thirdPower}.`];
+  if (learned === null) return [`${here}; that of the training frames ${unknown}, and ${thirdPower}.`];
   const [x, y] = [learned.x.median, learned.y.median];
   const [sx, sy] = seen as Spacing;
   const factor = volumeFactor([sx, sy], [x, y]);

@@ -37,12 +37,17 @@ export async function openDataset(
 
 const studyColumns = ['study', 'view', 'split', 'usable', 'reason', 'edFrame', 'esFrame', 'EDV', 'ESV', 'EF'] as const;
 
-/** The text of `studies.csv`: one row a verdict, its reasons joined by `; `, unknown values empty. */
+/**
+ * The text of `studies.csv`: one row a verdict, its reasons joined by `; `, unknown values empty. Where frames were found the
+ * last column says how sure they are.
+ */
 export function studiesCsv(set: StudySet): string {
   const rows = set.verdicts.map(({ id, reasons, ...verdict }) => ({
     study: id,
     reason: reasons.join('; '),
     ...verdict,
+    confidence: verdict.confidence ?? null,
   }));
-  return toCsv(studyColumns, rows);
+  const someFound = rows.some(({ confidence }) => confidence !== null);
+  return toCsv(someFound ? [...studyColumns, 'confidence'] : studyColumns, rows);
 }

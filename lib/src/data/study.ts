@@ -102,6 +102,8 @@ export interface Verdict {
   readonly EDV: number | null;
   readonly ESV: number | null;
   readonly EF: number | null;
+  /** How sure the frames are that were found from the motion of the picture, 0 … 1; absent where they were given. */
+  readonly confidence?: number | undefined;
   /** What a reader should know of it although it does not leave it out, one clause each. */
   readonly notes?: readonly string[];
 }
