@@ -34,7 +34,7 @@ describe('frame_warnings', () => {
     assert.equal(
       warning,
       "A pixel of the student's input is 1.31 × 1.31 mm here and was 0.656 × 0.656 mm in the median " +
-        '(0.525 to 0.788 × 0.525 to 0.788) in training: true volumes are about 8 times the predicted ones (EF hardly changes).',
+        '(0.525 to 0.788) in training: true volumes are about 8 times the predicted ones (EF hardly changes).',
     );
   });
 

@@ -154,7 +154,7 @@ export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Sect
   phase.sample = sample;
   const pairs = sample.map(({ study, frames: { ED, ES } }) => {
     const caption = `EDV ${study.EDV.toFixed(0)} mL, ESV ${study.ESV.toFixed(0)} mL, EF ${study.EF.toFixed(0)} %`;
-    return { study: study.id, ED, ES, caption };
+    return { study: `${study.id}: frames ${study.edFrame} and ${study.esFrame}`, ED, ES, caption };
   });
   const leftOut = unreadable.map((reason) => `Left out, its frames cannot be decoded: ${reason}`);
   const decoders = new Set(sample.map(({ frames: { decoder } }) => decoder));

@@ -2,7 +2,6 @@ import type { FrameGeometry } from './data/study.js';
 import { inputSpacing, volumeFactor, type InputSize, type TrainingFrames } from './data/training_frames.js';
 import type { Spacing } from './data/simpson.js';
 import { framesText, spacingText, trainingFramesText, trainingSpacingText } from './report/frames_text.js';
-import { formatSignificant } from './report/numbers.js';
 
 /** How a clip's frames stand to those that a student learned from. */
 export interface FrameMatch {
@@ -43,22 +42,18 @@ function scaleWarning(seen: Spacing | null, trained: TrainingFrames | undefined)
   const [sx, sy] = seen as Spacing;
   const factor = volumeFactor([sx, sy], [x, y]);
   if ([factor, sx / x, sy / y].every(isNear)) return [];
-  const times = `true volumes are about ${formatSignificant(factor)} times the predicted ones`;
+  const times = `true volumes are about ${Number(factor.toPrecision(2))} times the predicted ones`;
   return [`${here} and was ${trainingSpacingText(learned)} in training: ${times} (EF hardly changes).`];
 }
 
 /** Whether a student has learned from frames prepared like these. */
-function isPreparedAlike(
-  { preparation, width, height }: FrameGeometry,
-  { preparation: seen, size }: TrainingFrames,
-): boolean {
+function isPreparedAlike({ preparation, width, height }: FrameGeometry, trained: TrainingFrames): boolean {
+  const { preparation: seen, size } = trained;
+  if (preparation === 'sector') return seen.sector !== undefined;
   const shape = size.width.median / size.height.median;
-  if (seen[preparation] !== undefined) return isNear(shape / (width / height));
-  // Who made a small square prepared it already, as the makers of the training frames did if those are squares.
-  if (preparation === 'small square') return shape === 1;
-  return (
-    preparation !== 'sector' && (seen.whole ?? seen['no sector']) !== undefined && isNear(shape / (width / height))
-  );
+  // Whoever made a small square prepared it already, as the makers of the training frames did if those are squares.
+  if (preparation === 'small square') return seen['small square'] !== undefined || shape === 1;
+  return (seen.whole ?? seen['no sector']) !== undefined && isNear(shape / (width / height));
 }
 
 function preparationWarning(frames: FrameGeometry, trained: TrainingFrames | undefined): string[] {

@@ -26,6 +26,8 @@ export interface Prediction extends ChosenFrames, Framing, Omit<FrameMatch, 'war
   readonly file: string;
   /** The view that the adapter was trained on; nothing checks that the clip shows it. */
   readonly view: string;
+  /** Whether the student's base is more than random weights or a miniature, which never saw a patient. */
+  readonly forPatients: boolean;
   readonly frames: number;
   readonly fps: number | null;
   readonly decoder: Clip['decoder'];
@@ -129,7 +131,16 @@ async function predictOne(
   );
   return {
     kind: 'prediction',
-    ...{ file, view: student.info.view, frames, fps: Number.isFinite(fps) ? fps : null, decoder, preparation, spacing },
+    ...{
+      file,
+      view: student.info.view,
+      forPatients: student.forPatients,
+      frames,
+      fps: Number.isFinite(fps) ? fps : null,
+      decoder,
+      preparation,
+      spacing,
+    },
     ...match,
     ...chosen,
     ...{ EDV, ESV, EF, EF_from_volumes: EDV > 0 ? ejectionFraction(EDV, ESV) : null },

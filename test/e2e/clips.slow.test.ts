@@ -12,6 +12,7 @@ import { patientName } from '../support/dicom.js';
 import { useFolder } from '../support/folder.js';
 import { framesOff } from '../support/phantom_clip.js';
 import { adapterOf, tinyConfig } from '../support/run.js';
+import { execute } from '../kernel/jupyter.js';
 
 const root = useFolder();
 const env = { NCORE_CACHE: join(root, 'cache') };
@@ -95,6 +96,26 @@ describe('a folder of own clips of all kinds', () => {
     );
     assert.ok(existsSync(picture) && readFileSync(curve!, 'utf8').includes(name));
     assert.ok(!(stdout + stderr + readFileSync(curve!, 'utf8')).includes(patientName.slice(0, 6)));
+  });
+
+  it('shows predictions in a notebook: a table, frames, curves and warnings', async () => {
+    const { name } = clips.find(({ kind, open }) => kind === 'raw.dcm' && open)!;
+    const files = JSON.stringify([join(data, name), join(root, '<b>missing.avi')]);
+    const cells = [
+      "import { predict, predictionSection, show } from 'gemma-3ncore';",
+      `const found = await predict(${files}, ${JSON.stringify(adapterOf(out, 'distilled'))});`,
+      'await show(predictionSection(found));',
+    ];
+    const { code, stderr, notebook } = await execute(root, cells);
+    assert.equal(code, 0, stderr);
+    const bundles = notebook!.cells[2]!.outputs.map(({ data: bundle = {} }) => bundle);
+    const shown = (type: string): string[] =>
+      bundles.flatMap((bundle) => (type in bundle ? [[bundle[type]].flat().join('')] : []));
+    assert.equal(shown('image/png').length, 1);
+    assert.match(shown('image/svg+xml').join(), /ED and ES found in/);
+    const html = shown('text/html').join();
+    assert.ok(html.includes(name) && html.includes('never saw a patient') && html.includes('Not used: '), html);
+    assert.ok(!html.includes('<b>missing'));
   });
 
   it('warns where the file gives no scale', async () => {

@@ -46,7 +46,7 @@ export function studiesCsv(set: StudySet): string {
     study: id,
     reason: reasons.join('; '),
     ...verdict,
-    confidence: verdict.confidence ?? null,
+    confidence: verdict.confidence === undefined ? null : Number(verdict.confidence.toFixed(3)),
   }));
   const someFound = rows.some(({ confidence }) => confidence !== null);
   return toCsv(someFound ? [...studyColumns, 'confidence'] : studyColumns, rows);

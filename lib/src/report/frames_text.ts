@@ -37,6 +37,6 @@ function rangeText({ least, most }: { readonly least: number; readonly most: num
 /** A pixel of the student's input in training, e.g. `0.31 × 0.44 mm (0.25 to 0.4 × 0.36 to 0.58)`. */
 export function trainingSpacingText({ x, y }: NonNullable<TrainingFrames['spacing']>): string {
   const middle = spacingText([x.median, y.median]);
-  const ranges = [rangeText(x), rangeText(y)];
+  const ranges = [...new Set([rangeText(x), rangeText(y)])];
   return ranges.some((range) => range.includes(' to ')) ? `${middle} in the median (${ranges.join(' × ')})` : middle;
 }
