@@ -169,7 +169,7 @@ export async function frames(phase: Conduit, signal?: AbortSignal): Promise<Sect
   return add(phase, {
     figures: [montage, ...(curves.figures ?? [])],
     notes: [
-      `Decoded by ${[...decoders].join(' and ')}: only the frames that are needed.`,
+      `Decoded by ${new Intl.ListFormat('en').format(decoders)}: only the frames that are needed.`,
       ...leftOut,
       ...(curves.notes ?? []),
     ],

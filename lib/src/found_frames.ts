@@ -12,12 +12,13 @@ type FoundVerdict = Verdict & { readonly confidence: number };
 const foundIn = ({ verdicts }: StudySet): FoundVerdict[] =>
   verdicts.filter((verdict): verdict is FoundVerdict => verdict.confidence !== undefined);
 
-/** The studies whose ED and ES were found from the motion of the picture, and how sure they are; nothing where there are none. */
+/** The studies whose ED and ES were found from the motion of the picture, the least sure first; nothing where there are none. */
 export function foundFramesTable(set: StudySet): ReportTable[] {
   const rows = foundIn(set).map(({ id: study, split, edFrame, esFrame, confidence, usable: used }) => {
     return { study, split: split ?? 'none', edFrame, esFrame, confidence, used };
   });
   if (rows.length === 0) return [];
+  rows.sort((a, b) => a.confidence - b.confidence);
   const columns = Object.keys(rows[0] as object).map((name) => ({ name, title: name }));
   const rounded = columns.map((column) => (column.name === 'confidence' ? { ...column, digits: 2 } : column));
   return [table('found', 'ED and ES found from the motion of the picture', rows, rounded)];
@@ -47,6 +48,5 @@ export async function leastSureCurves(set: StudySet, notes: readonly string[], s
   for (const [i, study] of studies.slice(0, pictured).entries())
     figures.push(...(await curveOf(study, i, notes, signal)));
   if (figures.length === 0) return {};
-  const text = `ED and ES of ${studies.length} studies were found from the motion of the picture; pictured are the least sure.`;
-  return { figures, notes: [text] };
+  return { figures, notes: [`Pictured are the least sure of the ${studies.length} pairs that were found.`] };
 }

@@ -50,10 +50,10 @@ async function writePictures(folder: string, found: Prediction, i: number): Prom
 
 /** A prediction of the document of `--json`: frames and curve stand in the pictures. */
 function toJson(prediction: Prediction, pictures: Pictures): object {
-  const { images, kind, found, edFrame, esFrame, warnings, ...fields } = prediction;
+  const { found, ...rest } = prediction;
+  const fields = Object.entries(rest).filter(([name]) => name !== 'images' && name !== 'kind');
   const { confidence = null, sure = null } = found ?? {};
-  const how = found === null ? 'given' : 'found';
-  return { ...fields, edFrame, esFrame, how, confidence, sure, warnings, ...pictures };
+  return { ...Object.fromEntries(fields), how: found === null ? 'given' : 'found', confidence, sure, ...pictures };
 }
 
 function rowOf(found: Prediction | Refusal): string[] {

@@ -157,6 +157,17 @@ async function examine(
   return { verdict, study };
 }
 
+/** How sure the frames of the data set are that were found. */
+function foundNotes(verdicts: readonly Verdict[]): string[] {
+  const found = verdicts.flatMap(({ usable, confidence }) => (usable && confidence !== undefined ? [confidence] : []));
+  if (found.length === 0) return [];
+  const share = `${found.length} of ${verdicts.length} clips`;
+  const least = Math.min(...found).toFixed(2);
+  return [
+    `ED and ES were found from the motion of the picture in ${share}; the least sure pair has confidence ${least}.`,
+  ];
+}
+
 /**
  * Reads a folder of clips of one's own (AVI, MP4, MOV, ultrasound DICOM) by its `clips.csv`: `FileName` (a path below the
  * folder), `EDV` and `ESV` (mL), `EF` (%), `Split`, and where wanted `ED` and `ES` (0-based frames; both empty: found from the
@@ -188,5 +199,6 @@ export async function readClips(root: string, options: ReadOptions = {}): Promis
     root: realpathSync(folder),
     studies: findings.flatMap(({ study }) => (study === null ? [] : [study])),
     verdicts: findings.map(({ verdict }) => verdict),
+    notes: foundNotes(findings.map(({ verdict }) => verdict)),
   };
 }
