@@ -32,5 +32,6 @@ export function predictionSection(results: readonly (Prediction | Refusal)[]): S
     if (result.kind === 'refused') return [`Not used: ${result.reason}`];
     return result.warnings.map((warning) => `${name}: ${warning}`);
   });
-  return { tables: [table('predictions', 'Predicted from ED and ES', rows, columns)], figures, notes };
+  const tables = rows.length > 0 ? [table('predictions', 'Predicted from ED and ES', rows, columns)] : [];
+  return { tables, figures, notes };
 }
