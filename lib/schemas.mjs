@@ -12,6 +12,7 @@ const phases = ['reservoir', 'conduit', 'active'];
 const roots = {
   experiment: { $ref: 'experiment.schema.json' },
   model: { $ref: 'model.schema.json' },
+  training_frames: { $ref: 'training_frames.schema.json' },
   reports: { title: 'Report', anyOf: phases.map((phase) => ({ $ref: `${phase}.report.schema.json` })) },
 };
 

@@ -13,7 +13,7 @@ import { projectPath } from './host/places.js';
 import { modelCard, type ModelCard } from './report/model_card.js';
 import type { Experiment } from './schema/generated/experiment.js';
 import { adapterConfig } from './student_model.js';
-import type { StudentRun } from './student_run.js';
+import { framesLearned, type StudentRun } from './student_run.js';
 import type { Cohort } from './training_data.js';
 import { locateWeights, studentBaseConfig } from './weights.js';
 import * as mobilenet from './models/mobilenet_v5.js';
@@ -87,6 +87,8 @@ function cardOf(
     encoder: encoderOf(experiment, encoderParameters),
     data: {
       ...datasetManifest(data.name),
+      frames: framesLearned(experiment, cohort),
+      input: experiment.student.preprocessing,
       trainingStudies: cohort.train.length,
       testStudies: cohort.test.length,
     },

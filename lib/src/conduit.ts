@@ -27,6 +27,7 @@ import { settingsTable } from './report/settings_table.js';
 import { excludedTable, splitsTable, studiesTable } from './report/study_tables.js';
 import { table } from './report/table.js';
 import { experimentPrecision } from './precision.js';
+import { foundFramesTable, leastSureCurves } from './found_frames.js';
 import { runReservoir } from './reservoir.js';
 import { runPath, type Run } from './run_folder.js';
 import type { ConduitBody } from './schema/generated/reports.js';
@@ -80,6 +81,7 @@ export async function studies(phase: Conduit, given?: AbortSignal): Promise<Sect
     tables: [
       splitsTable(counts, set.studies),
       ...(excluded.length > 0 ? [excludedTable(excluded)] : []),
+      ...foundFramesTable(set),
       ...(phantom ? [studiesTable(set.studies)] : []),
     ],
     figures: [labelsFigure(set.studies, phase.stamps)],
@@ -114,11 +116,12 @@ function augmentationsOf(augmentation: Augmentation): string[] {
 
 /** ED and ES frames of the first readable studies, decoded just now, as pictures. */
 export async function frames(phase: Conduit, given?: AbortSignal): Promise<Section> {
-  const { sample, unreadable } = await stoppable(given, (signal) => decodeSample(readSet(phase), signal));
+  const set = readSet(phase);
+  const { sample, unreadable } = await stoppable(given, (signal) => decodeSample(set, signal));
   phase.sample = sample;
   const pairs = sample.map(({ study, frames: { ED, ES } }) => {
     const caption = `EDV ${study.EDV.toFixed(0)} mL, ESV ${study.ESV.toFixed(0)} mL, EF ${study.EF.toFixed(0)} %`;
-    return { study: study.id, ED, ES, caption };
+    return { study: `${study.id}: frames ${study.edFrame} and ${study.esFrame}`, ED, ES, caption };
   });
   const leftOut = unreadable.map((reason) => `Left out, its frames cannot be decoded: ${reason}`);
   const decoders = new Set(sample.map(({ frames: { decoder } }) => decoder));
@@ -128,9 +131,15 @@ export async function frames(phase: Conduit, given?: AbortSignal): Promise<Secti
     student: student.preprocessing,
     augmentation: augmentationsOf(phase.experiment.training.augmentation),
   };
+  const montage = frameMontage(pairs, 'End-diastolic and end-systolic frames', { notes: phase.stamps });
+  const curves = await stoppable(given, (signal) => leastSureCurves(set, phase.stamps, signal));
   return add(phase, {
-    figures: [frameMontage(pairs, 'End-diastolic and end-systolic frames', { notes: phase.stamps })],
-    notes: [`Decoded by ${[...decoders].join(' and ')}: only the frames that are needed.`, ...leftOut],
+    figures: [montage, ...(curves.figures ?? [])],
+    notes: [
+      `Decoded by ${new Intl.ListFormat('en').format(decoders)}: only the frames that are needed.`,
+      ...leftOut,
+      ...(curves.notes ?? []),
+    ],
   });
 }
 

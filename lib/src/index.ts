@@ -5,5 +5,6 @@ export { currentRun } from './current_run.js';
 export * as reservoir from './reservoir.js';
 export { frame, show } from './phase.js';
 export { predict } from './predict.js';
+export { predictionSection } from './prediction_section.js';
 export { createRun, openRun } from './run_folder.js';
 export { preset } from './schema/presets.js';

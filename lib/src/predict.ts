@@ -1,36 +1,36 @@
 import * as tf from '@tensorflow/tfjs';
-import { clipSize, openClip, type Clip, type ClipOptions } from './data/clip.js';
+import { openClip, type Clip, type ClipOptions } from './data/clip.js';
 import { findClipCycle } from './data/clip_cycle.js';
+import type { Cycle } from './data/cycle.js';
 import { ejectionFraction } from './data/labels.js';
 import { preprocess } from './data/preprocess.js';
-import type { GreyImage } from './data/study.js';
+import type { Framing, GreyImage } from './data/study.js';
 import { createPredictor, type Predictor } from './distill/predict.js';
 import { destandardise, type Targets } from './distill/targets.js';
 import { openEngine } from './engine/open.js';
+import { matchFrames, type FrameMatch } from './frame_warnings.js';
 import { BadInput } from './host/errors.js';
 import { openTrainedStudent, type TrainedStudent } from './trained_student.js';
 
-/** The two frames (0-based) and where they come from. */
+/** The two frames, 0-based. */
 export interface ChosenFrames {
   readonly edFrame: number;
   readonly esFrame: number;
-  readonly how: 'given' | 'found';
-  /** 0 … 1; null for frames that were given. */
-  readonly confidence: number | null;
+  /** How they were found; null for frames that were given. */
+  readonly found: Pick<Cycle, 'confidence' | 'sure' | 'doubts' | 'curve'> | null;
 }
 
 /** What a student reads from one clip. For research only; not for clinical use. */
-export interface Prediction extends ChosenFrames {
+export interface Prediction extends ChosenFrames, Framing, Omit<FrameMatch, 'warnings'> {
   readonly kind: 'prediction';
   readonly file: string;
   /** The view that the adapter was trained on; nothing checks that the clip shows it. */
   readonly view: string;
+  /** Whether the student's base is more than random weights or a miniature, which never saw a patient. */
+  readonly forPatients: boolean;
   readonly frames: number;
   readonly fps: number | null;
   readonly decoder: Clip['decoder'];
-  readonly preparation: Clip['preparation'];
-  /** Distance of neighbouring pixels of the prepared frames along x and y, mm. */
-  readonly spacing: Clip['spacing'];
   /** mL. */
   readonly EDV: number;
   /** mL. */
@@ -60,10 +60,8 @@ export interface PredictOptions extends ClipOptions {
 /** EF head and volumes further apart than this are told, percentage points. */
 const efTolerance = 5;
 
-interface Choice {
-  readonly chosen: ChosenFrames;
+interface Choice extends ChosenFrames {
   readonly images: Prediction['images'];
-  readonly doubts: readonly string[];
 }
 
 /** The frames that are given, else those that the motion of the picture shows. */
@@ -71,44 +69,29 @@ async function chooseFrames(clip: Clip, options: PredictOptions): Promise<Choice
   const { ed, es } = options;
   if (ed !== undefined && es !== undefined) {
     const [ED, ES] = (await clip.read([ed, es], options)) as [GreyImage, GreyImage];
-    return {
-      chosen: { edFrame: ed, esFrame: es, how: 'given', confidence: null },
-      images: { ED, ES },
-      doubts: [],
-    };
+    return { edFrame: ed, esFrame: es, found: null, images: { ED, ES } };
   }
   if (ed !== undefined || es !== undefined) {
     const fix = 'give both, or neither to have them found';
     throw new BadInput({ where: clip.name, expected: 'the ED and the ES frame', got: 'one of them', fix });
   }
-  const { edFrame, esFrame, confidence, sure, doubts, images } = await findClipCycle(clip, options);
-  const why = doubts.length > 0 ? `: ${doubts.join('; ')}` : '';
-  const warning = `ED and ES were found with low confidence (${confidence.toFixed(2)})${why}; look at the picture.`;
-  return { chosen: { edFrame, esFrame, how: 'found', confidence }, images, doubts: sure ? [] : [warning] };
+  const { edFrame, esFrame, images, ...found } = await findClipCycle(clip, options);
+  return { edFrame, esFrame, found, images };
 }
 
-/** What the scale of the pixels says about the volumes, which no network can see. */
-function scaleWarning({ spacing, preparation }: Clip): string {
-  if (spacing === null) {
-    return 'The file gives no pixel spacing: volumes hold only if a pixel is as large as in the training frames.';
-  }
-  const [x, y] = spacing.map((mm) => mm.toFixed(2));
-  const depth = preparation === 'sector' ? ` (${((spacing[1] * clipSize) / 10).toFixed(1)} cm across)` : '';
-  return (
-    `A pixel of the prepared frames is ${x} × ${y} mm${depth}; that of the training frames is not recorded, and volumes go ` +
-    'with the third power of the ratio (EF, itself a ratio, hardly).'
-  );
+function doubtsOf({ found }: ChosenFrames): string[] {
+  if (found === null || found.sure) return [];
+  const why = found.doubts.length > 0 ? `: ${found.doubts.join('; ')}` : '';
+  return [`ED and ES were found with low confidence (${found.confidence.toFixed(2)})${why}; look at the picture.`];
 }
 
-function warningsOf(clip: Clip, chosen: ChosenFrames, [EDV, ESV, EF]: Targets, student: TrainedStudent): string[] {
-  const { edFrame, esFrame } = chosen;
+function warningsOf(clip: Clip, { edFrame, esFrame }: ChosenFrames, [EDV, ESV, EF]: Targets, student: TrainedStudent) {
   const byVolumes = ejectionFraction(EDV, ESV);
   const found: [boolean, string][] = [
     [
       !student.forPatients,
       `The base ${student.info.base.weights} never saw a patient: its figures mean nothing on one.`,
     ],
-    [true, scaleWarning(clip)],
     [clip.preparation === 'no sector', 'No ultrasound sector was found: the frames are used whole, text and all.'],
     [Number.isNaN(clip.fps), 'The file gives no frame rate.'],
     [edFrame === esFrame, 'ED and ES are the same frame.'],
@@ -129,7 +112,7 @@ async function predictOne(
   options: PredictOptions,
 ): Promise<Prediction> {
   const clip = await openClip(file, options);
-  const { chosen, images, doubts } = await chooseFrames(clip, options);
+  const { images, ...chosen } = await chooseFrames(clip, options);
   const inputs = {
     ED: preprocess([images.ED], student.preprocessing),
     ES: preprocess([images.ES], student.preprocessing),
@@ -140,12 +123,28 @@ async function predictOne(
   const targets = destandardise(row, student.info);
   const [EDV, ESV, EF] = targets;
   const { decoder, preparation, spacing, frames, fps } = clip;
+  const { height, width } = images.ED;
+  const { warnings, ...match } = matchFrames(
+    { height, width, preparation, spacing },
+    student.info.trainingFrames,
+    student.preprocessing,
+  );
   return {
     kind: 'prediction',
-    ...{ file, view: student.info.view, frames, fps: Number.isFinite(fps) ? fps : null, decoder, preparation, spacing },
+    ...{
+      file,
+      view: student.info.view,
+      forPatients: student.forPatients,
+      frames,
+      fps: Number.isFinite(fps) ? fps : null,
+      decoder,
+      preparation,
+      spacing,
+    },
+    ...match,
     ...chosen,
     ...{ EDV, ESV, EF, EF_from_volumes: EDV > 0 ? ejectionFraction(EDV, ESV) : null },
-    warnings: [...doubts, ...warningsOf(clip, chosen, targets, student)],
+    warnings: [...doubtsOf(chosen), ...warningsOf(clip, chosen, targets, student), ...warnings],
     images,
   };
 }

@@ -4,6 +4,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { saveRegressor, type RegressorInfo } from './adapters/regressor_files.js';
 import type { ModelName, PredictionRow } from './analysis/predictions.js';
 import { buildBridges, regressorBridge, type PlannedBridge } from './bridges.js';
+import { trainingFrames, type TrainingFrames } from './data/training_frames.js';
 import type { TrainEvent } from './distill/events.js';
 import { hasFullModel, newTimestampFolder } from './distill/checkpoint.js';
 import { baselinePlan, planOf, totalSteps } from './distill/plan.js';
@@ -63,6 +64,13 @@ interface Trainable {
   readonly planned: readonly PlannedBridge[];
 }
 
+/** What is known of the frames that volumes were learned from. */
+export function framesLearned({ data, student }: Experiment, { decoded, train, studies }: Cohort): TrainingFrames {
+  const labelled = train.filter((study) => studies[study]?.targets !== null);
+  const frames = labelled.map((study) => (decoded[study] as Cohort['decoded'][number]).geometry);
+  return trainingFrames(data.dataset, frames, student.preprocessing);
+}
+
 function regressorInfo(
   { experiment, cohort }: TrainingContext,
   { student, planned }: Pick<Trainable, 'student' | 'planned'>,
@@ -84,6 +92,7 @@ function regressorInfo(
     },
     preprocessing: { ...experiment.student.preprocessing },
     bridges: planned.map(regressorBridge),
+    trainingFrames: framesLearned(experiment, cohort),
   };
 }
 

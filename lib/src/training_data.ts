@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { augmentPair, type Augmentation } from './data/augment.js';
 import { extractEach } from './data/extract_each.js';
 import type { FramePool } from './data/frame_pool.js';
-import { hashesOf, type FrameSource, type HashedStudy } from './data/frame_source.js';
+import { hashedStudy, type FrameSource, type HashedStudy } from './data/frame_source.js';
 import type { FramePair } from './data/frames.js';
 import { preprocess, type Preprocessing } from './data/preprocess.js';
 import type { Study } from './data/study.js';
@@ -22,7 +22,7 @@ export interface DecodedStudies {
   readonly unreadable: readonly { readonly study: Study; readonly reason: string }[];
 }
 
-/** Decodes the ED and ES frames of studies, in their order, and keeps their hashes alone. */
+/** Decodes the ED and ES frames of studies, in their order, and keeps their hashes and geometry alone. */
 export async function decodeAll(
   pool: FramePool,
   studies: readonly Study[],
@@ -33,13 +33,12 @@ export async function decodeAll(
   const unreadable: { study: Study; reason: string }[] = [];
   const progress = startProgress('ED and ES frames', studies.length);
   for await (const extraction of extractEach(pool, studies, signal)) {
-    const { study } = extraction;
     if (extraction.kind === 'frames') {
-      const { frames } = extraction;
-      decoded.push({ study, hashes: hashesOf(frames) });
-      decoders[frames.decoder] = (decoders[frames.decoder] ?? 0) + 1;
+      const { decoder } = extraction.frames;
+      decoded.push(hashedStudy(extraction));
+      decoders[decoder] = (decoders[decoder] ?? 0) + 1;
     } else {
-      unreadable.push({ study, reason: extraction.reason });
+      unreadable.push({ study: extraction.study, reason: extraction.reason });
     }
     progress.advance();
   }

@@ -35,6 +35,12 @@ const regressorSpec = {
   fusion: { weight: param([4, 12], 'same', kaimingUniform), bias: param([4], 'same', constant(0)) },
   projectors: { last__output: { weight: param([5, 6, 1, 1], 'conv1x1', kaimingUniform) } },
 };
+const spread = (median: number) => ({ least: median, median, most: 2 * median });
+const trainingFrames: RegressorInfo['trainingFrames'] = {
+  ...{ dataset: 'clips', studies: 3, preparation: { sector: 2, 'small square': 1 } },
+  size: { height: spread(112), width: spread(112) },
+  spacing: { studies: 2, x: spread(1.5), y: spread(1.5) },
+};
 const info: RegressorInfo = {
   targets: ['EDV', 'ESV', 'EF'],
   mean: [120.5, 60, 50],
@@ -44,6 +50,7 @@ const info: RegressorInfo = {
   base: { weights: 'a-base', seed: 3, sha256: 'ab', precision: 'fp32' },
   view: '4CH',
   preprocessing: { height: 112, width: 112 },
+  trainingFrames,
   bridges: [
     {
       name: 'last__output',
@@ -249,6 +256,10 @@ describe('adapters/regressor_files', () => {
       [...flattenParams(tree)].map(([path, leaf]) => [path, leaf.kind === 'dense' && leaf.value.dataSync()]);
     assert.deepEqual(values(loaded), values(params));
     assert.deepEqual(readRegressorInfo(folder), info);
+    const older = Object.fromEntries(Object.entries(info).filter(([name]) => name !== 'trainingFrames'));
+    await writeJson(join(folder, 'regressor.json'), older);
+    assert.deepEqual(readRegressorInfo(folder), older);
+    await writeJson(join(folder, 'regressor.json'), info);
     disposeParams(params);
     disposeParams(loaded);
   });
@@ -295,6 +306,8 @@ describe('adapters/regressor_files', () => {
       [{ view: 4 }, /field view: expected a text/],
       [{ preprocessing: [] }, /field preprocessing: expected an object/],
       [{ bridges: {} }, /field bridges: expected a list/],
+      [{ trainingFrames: 'all' }, /regressor\.json, trainingFrames: expected a value of type object, got "all"/],
+      [{ trainingFrames: { ...trainingFrames, studies: 0 } }, /trainingFrames, studies: expected a number >= 1, got 0/],
       [{ bridges: [{ name: 'x' }] }, /field bridges\[0\]\.teacherLayer: expected a text, got nothing/],
     ];
     for (const [fields, message] of wrong) {

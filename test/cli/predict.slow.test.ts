@@ -82,7 +82,12 @@ describe('3ncore predict', () => {
       assert.deepEqual([file['view'], file['how'], file['decoder']], ['4CH', 'given', 'mjpeg']);
       // Phantoms have 40 to 60 frames a second.
       assert.ok(Math.abs((file['fps'] as number) - 50) <= 10, String(file['fps']));
-      assert.match(String(file['warnings']), /never saw a patient.*no pixel spacing/);
+      // The AVI file says nothing of the 1.5 mm a pixel that phantoms have.
+      assert.match(
+        String(file['warnings']),
+        /never saw a patient.*gives no pixel spacing; a pixel .* was .* mm in training/,
+      );
+      assert.deepEqual([file['curve'], file['volumeFactor']], [null, null]);
       assert.equal(readFileSync(String(file['picture'])).toString('latin1', 1, 4), 'PNG');
     });
   }
@@ -94,6 +99,7 @@ describe('3ncore predict', () => {
     assert.equal(code, 0, stderr);
     const [file] = (JSON.parse(stdout) as Document).files as [Record<string, unknown>];
     assert.deepEqual([file['how'], typeof file['confidence']], ['found', 'number']);
+    assert.match(readFileSync(String(file['curve']), 'utf8'), /^<svg/);
     const [edFrame, esFrame] = [file['edFrame'] as number, file['esFrame'] as number];
     assert.ok(edFrame < esFrame, `${edFrame} and ${esFrame}`);
   });
@@ -160,6 +166,19 @@ describe('3ncore predict', () => {
     const { code, stderr } = await cli(['predict', video, '--adapter', foreign], { env });
     assert.equal(code, 2, stderr);
     assert.match(stderr, /base_sha256: expected [0-9a-f]{64} of .*, got another/);
+  });
+
+  it('opens a regressor of before its frames were recorded, and says so', async () => {
+    const [{ study }] = (await predictedRows()) as [Row];
+    const older = join(root, 'older');
+    cpSync(adapter, older, { recursive: true });
+    const { trainingFrames, ...rest } = readJsonObject(join(older, 'regressor.json'));
+    assert.equal((trainingFrames as { dataset: string }).dataset, 'phantom');
+    await writeJson(join(older, 'regressor.json'), rest);
+    const options = ['--adapter', older, '--ed', '1', '--es', '2', '--out', join(root, 'old')];
+    const { code, stderr } = await cli(['predict', videoOf(study), ...options], { env });
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /gives no pixel spacing, and that of the training frames was not recorded/);
   });
 
   it('refuses an adapter that is none, over another base, and frames for several files', async () => {

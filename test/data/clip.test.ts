@@ -36,7 +36,7 @@ describe('data/clip', async () => {
   it('opens by content, whatever the name, and leaves frames of the size of data sets as they are', async () => {
     const avi = await openClip(written('cine.mp4', aviFile(images, { fps: 40 })));
     assert.deepEqual([avi.decoder, avi.coding, avi.frames, avi.fps], ['mjpeg', 'MJPG', 6, 40]);
-    assert.deepEqual([avi.preparation, avi.sector, avi.spacing], ['none', null, null]);
+    assert.deepEqual([avi.preparation, avi.sector, avi.spacing], ['small square', null, null]);
     const dicom = await openClip(written('cine.avi', dicomFile({ frames: [0, 1].map((i) => greyBytes(i)) })));
     assert.deepEqual([dicom.decoder, dicom.coding, dicom.frames], ['dicom', 'Explicit VR Little Endian', 2]);
     const [second, first] = await dicom.read([1, 0]);
@@ -57,7 +57,7 @@ describe('data/clip', async () => {
     // The disc of 100 pixels of 0.5 mm, within a pixel to either side, on 112.
     assert.ok(Math.abs(clip.spacing![0] - (0.5 * 100) / 112) < 0.02, String(clip.spacing));
     const whole = await openClip(path, { unmasked: true });
-    assert.deepEqual([whole.preparation, whole.spacing], ['none', [0.5, 0.5]]);
+    assert.deepEqual([whole.preparation, whole.spacing], ['whole', [0.5, 0.5]]);
     assert.deepEqual(Buffer.from((await whole.read([3]))[0]!.data), shots[3]);
   });
 

@@ -91,9 +91,16 @@ describe('data/clips', () => {
     const frames = clip!.frames.map(({ data }) => Buffer.from(data));
     const frameTime = String(1000 / clip!.fps);
     writeFileSync(join(root, 'beat.dcm'), dicomFile({ frames, height: 112, width: 112, frameTime }));
-    const [verdict] = (await openDataset('clips', root)).verdicts;
+    const set = await openDataset('clips', root);
+    const [verdict] = set.verdicts;
     assert.deepEqual(verdict!.reasons, []);
     assert.ok(verdict!.edFrame! < verdict!.esFrame!);
+    assert.match(
+      set.notes!.join(),
+      /^ED and ES were found .* in 1 of 1 clips; the least sure pair has confidence [01]\.\d\d\.$/,
+    );
+    assert.ok(verdict!.confidence! >= 0.5 && verdict!.confidence! <= 1);
+    assert.match(studiesCsv(set), /^study,.*,EF,confidence\nbeat\.dcm,.*,60,(1|0\.\d+)\n$/);
     assert.match(verdict!.notes!.join(), /found from the motion of the picture: confidence [01]\.\d\d/);
   });
 

@@ -3,6 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { openDataset, parseDatasetName, studiesCsv } from 'gemma-3ncore/data/dataset';
+import { extractFrames } from 'gemma-3ncore/data/frames';
+import { FIELD_MM } from 'gemma-3ncore/data/phantom/view';
 import { csvRows } from 'gemma-3ncore/files/csv';
 import { goodStudy, writeEchoNet } from '../support/echonet.js';
 import { useTemporaryFolder } from '../support/folder.js';
@@ -27,6 +29,9 @@ describe('data/dataset', () => {
     writeEchoNet(folder, [goodStudy('A'), bad]);
     const set = await openDataset('phantom', folder);
     assert.equal(set.dataset, 'phantom');
+    // Phantoms are drawn at a known scale, which their videos cannot say.
+    const { framing, ED } = await extractFrames(set.studies[0]!);
+    assert.deepEqual(framing, { preparation: 'whole', spacing: [FIELD_MM / ED.width, FIELD_MM / ED.height] });
     const text = studiesCsv(set);
     const lines = text.split('\n');
     assert.equal(lines[0], 'study,view,split,usable,reason,edFrame,esFrame,EDV,ESV,EF');

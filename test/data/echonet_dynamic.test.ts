@@ -155,6 +155,7 @@ describe('data/echonet_dynamic', () => {
         view: '4CH',
         split: 'TRAIN',
         video: join(root, 'Videos', 'A.avi'),
+        picture: { preparation: 'sector', field: null },
         edFrame: 8,
         esFrame: 3,
         EDV: 100.2,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { FramePool } from 'gemma-3ncore/data/frame_pool';
-import { hashesOf, openFrameSource, type HashedStudy } from 'gemma-3ncore/data/frame_source';
+import { hashedStudy, openFrameSource, type HashedStudy } from 'gemma-3ncore/data/frame_source';
 import type { FramePair } from 'gemma-3ncore/data/frames';
 import { BadInput } from 'gemma-3ncore/host/errors';
 import { noiseStudies } from '../support/cohort.js';
@@ -23,7 +23,7 @@ function poolOf(count: number) {
     },
     close: () => Promise.resolve(),
   };
-  const hashed: HashedStudy[] = studies.map(({ study, frames }) => ({ study, hashes: hashesOf(frames) }));
+  const hashed: HashedStudy[] = studies.map(hashedStudy);
   return { pool, asked, hashed, framesOf };
 }
 

@@ -103,6 +103,17 @@ describe('data/sector', () => {
     assert.ok(mask.data.filter((value) => value === 1).length > 0.8 * region.width * region.height);
   });
 
+  it('is framed by a region that was drawn around it, whatever its edges look like, and not by a wider one', () => {
+    const { left, top, side: width } = screen;
+    const drawn = { left, top, width, height: width };
+    for (const index of [0, 1, 2, 3]) {
+      const shots = phantomFrames(index).map(onScreen);
+      assert.deepEqual(findSector(shots, drawn)!.box, drawn);
+      const wide = { left: 0, top: 0, width: screen.width, height: screen.height };
+      assert.deepEqual(findSector(shots, wide), findSector(shots));
+    }
+  });
+
   it('finds none in black frames, and takes a single frame by its brightness', () => {
     const black = { height: 100, width: 120, data: new Uint8Array(12000) };
     assert.equal(findSector([black, black]), null);

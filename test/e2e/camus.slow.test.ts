@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
+import { readRegressorInfo } from 'gemma-3ncore/adapters/regressor_files';
 import { writePhantomCamus } from 'gemma-3ncore/data/phantom/camus';
+import { FIELD_MM } from 'gemma-3ncore/data/phantom/view';
 import { readReport } from 'gemma-3ncore/report/report';
 import { doNotShareStamp } from 'gemma-3ncore/report/wording';
+import { preset } from 'gemma-3ncore/schema/presets';
 import { cli } from '../support/cli.js';
 import { useFolder } from '../support/folder.js';
-import { filesIn, tinyConfig } from '../support/run.js';
+import { adapterOf, filesIn, tinyConfig } from '../support/run.js';
 
 const root = useFolder();
 const env = { NCORE_CACHE: join(root, 'cache') };
@@ -39,5 +42,12 @@ describe('a folder in the layout of CAMUS', () => {
     assert.match(predictions, /^patient\d{4}_2CH,2CH,TEST,distilled/m);
     assert.match(predictions, /^patient\d{4}_4CH,4CH,TEST,distilled/m);
     assert.deepEqual(filesIn(data), files);
+    const { trainingFrames } = readRegressorInfo(adapterOf(out, 'distilled'));
+    assert.deepEqual([trainingFrames!.dataset, trainingFrames!.preparation], ['camus', { whole: 6 }]);
+    // The spacing of the NIfTI files, after the resize to the student's input.
+    const { x, y, studies } = trainingFrames!.spacing!;
+    const { width, height } = preset('tiny').student.preprocessing;
+    assert.ok(studies === 6 && Math.abs((x.median * width) / FIELD_MM - 1) < 1e-6, JSON.stringify(x));
+    assert.ok(Math.abs((y.median * height) / FIELD_MM - 1) < 1e-6, JSON.stringify(y));
   });
 });

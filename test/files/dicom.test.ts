@@ -73,6 +73,24 @@ describe('files/dicom', () => {
     }
   });
 
+  it('finds them by an extended offset table, and goes by the fragments where it does not fit', () => {
+    const runs = grey.map((plane) => rleFrame([plane]));
+    const halves = runs.flatMap((run) => [run.subarray(0, 100), run.subarray(100)]);
+    // Where the items of some fragments begin, each padded to an even length.
+    const offsetsOf = (fragments: readonly Buffer[]): number[] =>
+      fragments.map((_, i) => fragments.slice(0, i).reduce((at, { length }) => at + 8 + length + (length % 2), 0));
+    const extended = offsetsOf(halves).filter((_, i) => i % 2 === 0);
+    const split = open({ frames: halves, numberOfFrames: 3, coding: 'rle', extended });
+    const wrong = open({ frames: runs, coding: 'rle', extended: [0, 1, 2] });
+    for (const dicom of [split, wrong]) {
+      for (const frame of [2, 0]) assert.deepEqual(valuesOf(dicom, frame), grey[frame]);
+    }
+    assert.throws(
+      () => open({ frames: halves, numberOfFrames: 3, coding: 'rle', extended: [0, 1, 2] }),
+      /expected 3 frames, as its header says, got 6 fragments without a table that fits/,
+    );
+  });
+
   it('gives the frame rate and the regions, and nothing about the patient', () => {
     const dicom = open({ frames: grey, frameTime: '20.0', region: [2, 1, 13, 12, 0.05] });
     assert.equal(dicom.fps, 50);

@@ -31,6 +31,11 @@ const info: RegressorInfo = {
   base: { weights: 'a-base', seed: 3, sha256: 'ab', precision: 'fp32' },
   view: '4CH',
   preprocessing: { height: 112, width: 112 },
+  trainingFrames: {
+    ...{ dataset: 'clips', studies: 3, preparation: { sector: 3 } },
+    size: { height: { least: 1, median: 2, most: 3 }, width: { least: 1, median: 2, most: 3 } },
+    spacing: null,
+  },
   bridges: [
     {
       ...{ name: 'last__output', teacherLayer: 'last_hidden_state', studentFeature: 'output', grid: 7 },

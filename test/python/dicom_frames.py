@@ -1,7 +1,7 @@
 """Frames of the DICOM files of pydicom and pydicom-data as pydicom reads them: `python dicom_frames.py OUT`.
 
 Writes OUT/index.json (name, path, height, width, and which frames) and OUT/<name>.grey, the grey values of those frames
-one after the other: luma as stored, BT.601 weights of red, green and blue, looked-up colours of a palette.
+one after the other (of some files also as copies with an extended offset table): luma as stored, BT.601 weights of red, green and blue, looked-up colours of a palette.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import cv2
 import data_store
 import numpy as np
 import pydicom
-from pydicom.encaps import generate_frames
+from pydicom.encaps import encapsulate_extended, generate_frames
 from pydicom.pixels import apply_color_lut, pixel_array
 
 STORES = [Path(next(iter(data_store.__path__))) / "data", Path(pydicom.__file__).parent / "data" / "test_files"]
@@ -23,11 +23,22 @@ LOSSLESS = """OBXXXX1A OBXXXX1A_2frame OBXXXX1A_expb OBXXXX1A_expb_2frame OBXXXX
   examples_palette examples_rgb_color image_dfl US1_UNCI vlut_04""".split()
 JPEG = """color3d_jpeg_baseline examples_ybr_color SC_rgb_jpeg_dcmtk SC_jpeg_no_color_transform_2
   SC_rgb_small_odd_jpeg SC_rgb_dcmtk_+eb+cy+s2""".split()
+EXTENDED = """OBXXXX1A_rle_2frame SC_rgb_rle_2frame color3d_jpeg_baseline""".split()
 OTHERS = """JPGLosslessP14SV1_1s_1f_8b US1_J2KR JPEGLSNearLossless_08 gdcm-US-ALOKA-16 MR_small""".split()
 
 
 def path_of(name: str) -> Path:
     return next(store / f"{name}.dcm" for store in STORES if (store / f"{name}.dcm").exists())
+
+
+def with_extended_table(name: str, out: Path) -> Path:
+    """A copy of a file with an extended offset table (7FE0,0001) in place of the basic one."""
+    dataset = pydicom.dcmread(path_of(name))
+    frames = generate_frames(dataset.PixelData, number_of_frames=int(dataset.NumberOfFrames))
+    dataset.PixelData, dataset.ExtendedOffsetTable, dataset.ExtendedOffsetTableLengths = encapsulate_extended(list(frames))
+    path = out / f"{name}_extended.dcm"
+    dataset.save_as(path)
+    return path
 
 
 def luma(rgb: np.ndarray) -> np.ndarray:
@@ -71,13 +82,14 @@ def main() -> None:
     warnings.simplefilter("ignore")
     index = [{"name": name, "path": str(path_of(name)), "kind": "refused"} for name in OTHERS]
     for kind, names, read in (("lossless", LOSSLESS, lossless), ("jpeg", JPEG, jpeg)):
-        for name in names:
-            dataset = pydicom.dcmread(path_of(name))
+        extended = [with_extended_table(name, out) for name in names if name in EXTENDED]
+        for path in [path_of(name) for name in names] + extended:
+            dataset, name = pydicom.dcmread(path), path.stem
             frames = read(dataset)
             chosen = sorted({0, len(frames) // 2, len(frames) - 1})
             (out / f"{name}.grey").write_bytes(frames[chosen].tobytes())
             size = {"height": dataset.Rows, "width": dataset.Columns, "frames": len(frames), "chosen": chosen}
-            index.append({"name": name, "path": str(path_of(name)), "kind": kind, **size})
+            index.append({"name": name, "path": str(path), "kind": kind, **size})
     (out / "index.json").write_text(json.dumps(index))
 
 

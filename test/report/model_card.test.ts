@@ -13,7 +13,16 @@ const card: ModelCard = {
   data: {
     ...{ name: hostile, licence: 'x|y', terms_url: 'https://terms.example/<b>', citation: 'Plant et al. 2020' },
     ...{ collection: 'One hospital.', biases: '<i>One</i> country.', sensitive: 'Health data.' },
-    ...{ trainingStudies: 64, testStudies: 10 },
+    ...{ trainingStudies: 64, testStudies: 10, input: { height: 256, width: 512 } },
+    frames: {
+      ...{ dataset: hostile, studies: 64, preparation: { whole: 60, 'small square': 4 } },
+      size: { height: { least: 700, median: 778, most: 800 }, width: { least: 549, median: 549, most: 549 } },
+      spacing: {
+        studies: 60,
+        x: { least: 0.25, median: 0.31, most: 0.402 },
+        y: { least: 0.44, median: 0.44, most: 0.44 },
+      },
+    },
   },
   training: { steps: 300, seed: 0 },
   ...{ metrics: assessment.metrics, comparisons: assessment.comparisons },
@@ -36,6 +45,16 @@ describe('report/model_card', () => {
     assert.match(text, /123,456 parameters, on blocks\.2\.4\.attn\.key\.down\\_conv/);
     assert.match(text, /^---\nlibrary_name: peft\nbase_model: "google\/gemma-3n"/);
     assert.match(modelCard({ ...card, teacher: undefined } as unknown as ModelCard), /Trained without distillation/);
+  });
+
+  it('says at which scale its frames were, as far as that is known', () => {
+    const line = text.split('\n').find((found) => found.startsWith('- Frames of '))!;
+    assert.doesNotMatch(line, /<script/);
+    assert.ok(line.includes('whole pictures or small squares taken as they are, 549×778 pixels in the median'), line);
+    const range = '0.31 × 0.44 mm in the median \\(0.25 to 0.402 × 0.44\\), known of 60 of 64 studies';
+    assert.ok(line.includes(`a pixel of its input \\(512×256\\) is ${range}`), line);
+    const unknown = modelCard({ ...card, data: { ...card.data, frames: { ...card.data.frames, spacing: null } } });
+    assert.match(unknown, /the scale of a pixel of its input \\\(512×256\\\) is not known$/m);
   });
 
   it('says of an encoder that was trained in full that it is no adapter', () => {

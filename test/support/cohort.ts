@@ -1,4 +1,4 @@
-import { hashesOf, type FrameSource } from 'gemma-3ncore/data/frame_source';
+import { hashedStudy, type FrameSource } from 'gemma-3ncore/data/frame_source';
 import type { DecodedStudy } from 'gemma-3ncore/data/frames';
 import type { Split, Study } from 'gemma-3ncore/data/study';
 import { cohortOf, type Cohort } from 'gemma-3ncore/training_data';
@@ -18,7 +18,10 @@ export function noiseStudy(id: string, split: Split): DecodedStudy {
     ...{ id, patient: id, view: '4CH' as const, split, video: `${id}.avi`, edFrame: 0, esFrame: 1 },
     ...{ EDV, ESV: EDV * (1 - EF / 100), EF, fps: 30, numberOfFrames: 2 },
   };
-  return { study, frames: { ED: image(), ES: image(), decoder: 'mjpeg' } };
+  return {
+    study,
+    frames: { ED: image(), ES: image(), decoder: 'mjpeg', framing: { preparation: 'whole', spacing: [1, 1] } },
+  };
 }
 
 /** `train` TRAIN studies between which two of VAL and two of TEST stand. */
@@ -35,6 +38,5 @@ export function cohortInMemory(studies: readonly DecodedStudy[], labelled: numbe
     prefetch: () => undefined,
     read: ({ study }: { study: Study }) => Promise.resolve(framesOf.get(study)!),
   };
-  const decoded = studies.map(({ study, frames }) => ({ study, hashes: hashesOf(frames) }));
-  return cohortOf(decoded, source, labelled);
+  return cohortOf(studies.map(hashedStudy), source, labelled);
 }

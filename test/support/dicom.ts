@@ -17,6 +17,8 @@ export interface DicomOptions {
   readonly bigEndian?: boolean;
   /** Writes the basic offset table, one frame a fragment. */
   readonly table?: boolean;
+  /** Writes an extended offset table with these offsets, and its lengths, before the pixels. */
+  readonly extended?: readonly number[];
   readonly photometric?: string;
   readonly planar?: boolean;
   readonly modality?: string;
@@ -60,7 +62,7 @@ export function rleFrame(planes: readonly Buffer[]): Buffer {
   return Buffer.concat([header, ...segments]);
 }
 
-const long = new Set(['OB', 'OW', 'SQ']);
+const long = new Set(['OB', 'OV', 'OW', 'SQ']);
 
 /** Writes elements with explicit value representation in one byte order. */
 class Elements {
@@ -114,6 +116,12 @@ function encapsulated(fragments: readonly Buffer[], withTable: boolean): Buffer 
   return Buffer.concat([item(table), ...even.map(item), Buffer.from([0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0])]);
 }
 
+function offsetTable(offsets: readonly number[]): Buffer {
+  const bytes = Buffer.alloc(8 * offsets.length);
+  offsets.forEach((offset, i) => bytes.writeBigUInt64LE(BigInt(offset), 8 * i));
+  return bytes;
+}
+
 function addRegion(data: Elements, [left, top, right, bottom, cm]: readonly [number, number, number, number, number]) {
   const region = new Elements(data.big);
   region.add(0x0018, 0x6012, 'US', region.uint16(1));
@@ -163,6 +171,9 @@ export function dicomFile(options: DicomOptions): Buffer {
   data.add(0x0028, 0x0101, 'US', data.uint16(bits));
   data.add(0x0028, 0x0103, 'US', data.uint16(0));
   if (photometric === 'PALETTE COLOR') addPalette(data);
+  if (options.extended !== undefined) {
+    for (const element of [1, 2]) data.add(0x7fe0, element, 'OV', offsetTable(options.extended));
+  }
   if (frames.length > 0 && (coding === 'jpeg' || coding === 'rle')) {
     data.add(0x7fe0, 0x0010, 'OB', encapsulated(frames, options.table === true), 0xffffffff);
   } else if (frames.length > 0) {

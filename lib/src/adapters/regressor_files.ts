@@ -3,10 +3,15 @@ import { isJsonObject, readJsonObject, writeJson, type JsonObject } from '../fil
 import { openSafetensors } from '../files/safetensors.js';
 import { BadInput } from '../host/errors.js';
 import { printable } from '../host/text.js';
+import type { Frozen } from '../schema/frozen.js';
+import type * as generated from '../schema/generated/training_frames.js';
+import { validate } from '../schema/validate.js';
 import { load, type TensorSource } from '../tree/params.js';
 import { flattenSpec, type Params, type ParamsOf, type Spec } from '../tree/spec.js';
 import { saveParams } from './param_files.js';
 import { precisions, type Precision } from './quantize/leaves.js';
+
+type TrainingFrames = Frozen<generated.TrainingFrames>;
 
 const infoFile = 'regressor.json';
 const weightsFile = 'regressor.safetensors';
@@ -46,6 +51,8 @@ export interface RegressorInfo {
   /** How frames became the student's input. */
   readonly preprocessing: JsonObject;
   readonly bridges: readonly RegressorBridge[];
+  /** What is known of the frames it learned from; older files say nothing of them. */
+  readonly trainingFrames?: TrainingFrames | undefined;
 }
 
 function fail(where: string, field: string, expected: string, got: unknown): never {
@@ -87,7 +94,7 @@ function parseBase(where: string, value: unknown): RegressorBase {
 }
 
 function parseInfo(where: string, json: JsonObject): RegressorInfo {
-  const { targets, mean, std, frameOrder, fusionSize, view, base, preprocessing, bridges } = json;
+  const { targets, mean, std, frameOrder, fusionSize, view, base, preprocessing, bridges, trainingFrames } = json;
   if (String(targets) !== 'EDV,ESV,EF') fail(where, 'targets', '["EDV","ESV","EF"]', targets);
   if (String(frameOrder) !== 'ED,ES') fail(where, 'frameOrder', '["ED","ES"]', frameOrder);
   if (!isCount(fusionSize)) fail(where, 'fusionSize', 'a positive whole number', fusionSize);
@@ -104,6 +111,9 @@ function parseInfo(where: string, json: JsonObject): RegressorInfo {
     base: parseBase(where, base),
     preprocessing,
     bridges: bridges.map((bridge, i) => parseBridge(where, bridge, i)),
+    ...(trainingFrames === undefined
+      ? {}
+      : { trainingFrames: validate<TrainingFrames>('training_frames', trainingFrames, `${where}, trainingFrames`) }),
   };
 }
 

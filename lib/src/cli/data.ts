@@ -20,8 +20,7 @@ function parseLimit(text: string): number {
 
 /** The document of `data check --json` (contract 4 of the design). */
 function toJson({ dataset, studies, verdicts, notes = [] }: StudySet): object {
-  const rows = verdicts.map(({ id, view, split, usable, reasons, edFrame, esFrame, EDV, ESV, EF, notes: ofStudy }) => {
-    const remarks = ofStudy === undefined ? {} : { notes: ofStudy };
+  const rows = verdicts.map(({ id, view, split, usable, reasons, edFrame, esFrame, EDV, ESV, EF, ...remarks }) => {
     return { id, view, split, usable, reasons, edFrame, esFrame, EDV, ESV, EF, ...remarks };
   });
   const counts = { usable: studies.length, excluded: verdicts.length - studies.length };

@@ -8,8 +8,9 @@ import { BadInput } from '../host/errors.js';
 import { warn } from '../host/log.js';
 import { printable } from '../host/text.js';
 import { predict, type Prediction, type Refusal } from '../predict.js';
-import { frameMontage } from '../report/figures/montage.js';
+import { predictionCurve, predictionMontage } from '../prediction_figures.js';
 import { formatNumber } from '../report/numbers.js';
+import { renderSvg } from '../report/svg.js';
 import { researchOnly } from '../report/wording.js';
 import { wholeNumber } from './experiment_options.js';
 import { textTable } from './text_table.js';
@@ -23,42 +24,43 @@ interface Options {
   readonly out?: string;
 }
 
-/** A file's picture under a name of its own that any file system takes. */
+/** A name of its own for a file's pictures, without extension, that any file system takes. */
 function pictureName(file: string, i: number): string {
   const stem = basename(file, extname(file)).replace(/[^\w.-]+/g, '_');
-  return `${String(i + 1).padStart(3, '0')}_${stem.slice(0, 80)}.png`;
+  return `${String(i + 1).padStart(3, '0')}_${stem.slice(0, 80)}`;
 }
-
-const sharing = "Frames of a file of your own: share them only if its patient's consent and its terms allow.";
 
 const oneDecimal = (value: number | null): string => formatNumber(value, 1);
 
-async function writePicture(folder: string, found: Prediction, i: number): Promise<string> {
-  const { file, edFrame, esFrame, EDV, ESV, EF, EF_from_volumes, images } = found;
-  const volumes = `EDV ${oneDecimal(EDV)} mL, ESV ${oneDecimal(ESV)} mL`;
-  const caption = `${volumes}, EF ${oneDecimal(EF)} % (volumes ${oneDecimal(EF_from_volumes)} %)`;
-  const study = `${basename(file)}: frames ${edFrame} and ${esFrame}`;
-  const { png } = frameMontage([{ study, ...images, caption }], 'Predicted from ED and ES', {
-    side: 280,
-    columns: 1,
-    notes: [sharing],
-  });
-  const path = join(folder, pictureName(file, i));
-  await writeFileAtomic(path, png);
-  return path;
+/** Where the pictures of a prediction stand; no curve where the frames were given. */
+interface Pictures {
+  readonly picture: string;
+  readonly curve: string | null;
 }
 
-/** A prediction of the document of `--json`: the frames stand in the picture. */
-function toJson(prediction: Prediction, picture: string): object {
-  const fields = Object.entries(prediction).filter(([name]) => name !== 'images' && name !== 'kind');
-  return { ...Object.fromEntries(fields), picture };
+async function writePictures(folder: string, found: Prediction, i: number): Promise<Pictures> {
+  const picture = join(folder, `${pictureName(found.file, i)}.png`);
+  await writeFileAtomic(picture, predictionMontage(found).png);
+  const figure = predictionCurve(found);
+  if (figure === undefined) return { picture, curve: null };
+  const curve = join(folder, `${pictureName(found.file, i)}.cycle.svg`);
+  await writeFileAtomic(curve, await renderSvg(figure));
+  return { picture, curve };
+}
+
+/** A prediction of the document of `--json`: frames and curve stand in the pictures. */
+function toJson(prediction: Prediction, pictures: Pictures): object {
+  const { found, ...rest } = prediction;
+  const fields = Object.entries(rest).filter(([name]) => name !== 'images' && name !== 'kind');
+  const { confidence = null, sure = null } = found ?? {};
+  return { ...Object.fromEntries(fields), how: found === null ? 'given' : 'found', confidence, sure, ...pictures };
 }
 
 function rowOf(found: Prediction | Refusal): string[] {
   const file = printable(basename(found.file), 60);
   if (found.kind === 'refused') return [file, 'not used'];
-  const { edFrame, esFrame, how, confidence, EDV, ESV, EF, EF_from_volumes } = found;
-  const trust = confidence === null ? how : `${how} (${confidence.toFixed(2)})`;
+  const { edFrame, esFrame, found: cycle, EDV, ESV, EF, EF_from_volumes } = found;
+  const trust = cycle === null ? 'given' : `found (${cycle.confidence.toFixed(2)})`;
   return [file, String(edFrame), String(esFrame), trust, ...[EDV, ESV, EF, EF_from_volumes].map(oneDecimal)];
 }
 
@@ -86,7 +88,7 @@ async function run(files: readonly string[], options: Options): Promise<void> {
     const documents: object[] = [];
     for (const [i, result] of found.entries()) {
       if (result.kind === 'refused') documents.push({ file: result.file, error: result.reason });
-      else documents.push(toJson(result, await writePicture(out, result, i)));
+      else documents.push(toJson(result, await writePictures(out, result, i)));
     }
     tellAll(found);
     const document = { research_only: researchOnly, adapter, files: documents };

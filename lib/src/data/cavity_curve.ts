@@ -76,6 +76,12 @@ export function mostAlong(
     .reduce((a, b) => (Math.abs(b.along) > Math.abs(a.along) ? b : a));
 }
 
+/** Multiple correlation of a course over time with components, which are unit vectors at right angles. */
+export function accountedFor(components: readonly number[][], over: ArrayLike<number>): number {
+  const along = components.map((component) => dot(component, over) ** 2).reduce((sum, square) => sum + square, 0);
+  return Math.min(1, Math.sqrt(along / dot(over, over)));
+}
+
 /**
  * The size of the cavity over time: of the clip's principal motions the one that most changes the brightness of the
  * apical half of the cavity, where muscle replaces blood as the ventricle empties; brighter is smaller.

@@ -12,19 +12,10 @@ import { printable } from '../host/text.js';
 import { readFrames, type Decoder, type FrameOptions } from './video_frames.js';
 import { cropToSector, findSector, squareAround, type Sector } from './sector.js';
 import { spread } from './spread.js';
-import type { GreyImage } from './study.js';
-
-/** How the frames of a clip are prepared. */
-export type ClipPreparation =
-  /** Black outside the sector, cropped to the square around it and resized to {@link clipSize}. */
-  | 'sector'
-  /** As they are: asked for, or the clip is a square of at most {@link clipSize}, as data sets store them. */
-  | 'none'
-  /** As they are, for no sector was found. */
-  | 'no sector';
+import type { Framing, GreyImage, Preparation } from './study.js';
 
 /** A cine from a file of one's own. */
-export interface Clip {
+export interface Clip extends Framing {
   /** The file's name, printable. */
   readonly name: string;
   readonly decoder: Decoder;
@@ -36,10 +27,7 @@ export interface Clip {
   /** Size of the frames as the file holds them. */
   readonly height: number;
   readonly width: number;
-  readonly preparation: ClipPreparation;
   readonly sector: Sector | null;
-  /** Distance of neighbouring pixels of the prepared frames along x and y, mm; null where the file gives none. */
-  readonly spacing: readonly [x: number, y: number] | null;
   /** The frames (0-based, in the order asked for) as grey, prepared. */
   read(frames: readonly number[], options?: FrameOptions): Promise<GreyImage[]>;
 }
@@ -49,7 +37,7 @@ export interface ClipOptions extends FrameOptions {
   readonly unmasked?: boolean | undefined;
 }
 
-/** The side of EchoNet-Dynamic's frames. */
+/** The side of EchoNet-Dynamic's frames: that of frames cropped to their sector, and of the largest squares that are left as they are. */
 export const clipSize = 112;
 
 const largestFile = 2 ** 31;
@@ -123,6 +111,7 @@ function* pieces(frames: readonly number[], bytesOfFrame: number): Generator<rea
   for (let at = 0; at < frames.length; at += count) yield frames.slice(at, at + count);
 }
 
+/** The spacing of the prepared frames. */
 function spacingOf(region: UltrasoundRegion | null, sector: Sector | null): Clip['spacing'] {
   if (region === null || region.spacing === null) return null;
   const [x, y] = region.spacing;
@@ -173,13 +162,13 @@ export async function openClip(path: string, options: ClipOptions = {}): Promise
   const [{ height, width }] = sample as readonly [GreyImage];
   const sizes = new Set(sample.map((image) => `${image.height}×${image.width}`));
   if (sizes.size > 1) throw new BadInput({ where: name, expected: 'frames of one size', got: [...sizes].join(', ') });
-  const isPrepared = height === width && height <= clipSize;
-  const wanted = options.unmasked !== true && !isPrepared;
-  const sector = wanted ? findSector(sample, region) : null;
+  const isSmall = height === width && height <= clipSize;
+  const sector = isSmall || options.unmasked === true ? null : findSector(sample, region);
+  const whole: Preparation = options.unmasked === true ? 'whole' : 'no sector';
   const prepare = (image: GreyImage): GreyImage => (sector === null ? image : cropToSector(image, sector, clipSize));
   return {
     ...{ name, decoder, coding, frames, fps, height, width, sector },
-    preparation: sector !== null ? 'sector' : wanted ? 'no sector' : 'none',
+    preparation: isSmall ? 'small square' : sector === null ? whole : 'sector',
     spacing: spacingOf(region, sector),
     async read(chosen, given = {}) {
       const odd = chosen.find((frame) => !(Number.isInteger(frame) && frame >= 0 && frame < frames));

@@ -30,6 +30,7 @@ interface FramesFound {
   readonly esFrame: number | null;
   readonly reasons: readonly string[];
   readonly notes: readonly string[];
+  readonly confidence?: number;
 }
 
 const noFrames = (...reasons: string[]): FramesFound => ({ edFrame: null, esFrame: null, reasons, notes: [] });
@@ -87,9 +88,12 @@ async function findFrames(path: string, { signal }: ReadOptions): Promise<Frames
     const clip = await openClip(path, { signal });
     const { edFrame, esFrame, confidence, sure } = await findClipCycle(clip, { signal });
     const trust = `confidence ${confidence.toFixed(2)}`;
-    if (!sure)
-      return noFrames(`ED and ES are uncertain: found at ${edFrame} and ${esFrame}, ${trust}; give them in the table`);
-    return { edFrame, esFrame, reasons: [], notes: [`ED and ES found from the motion of the picture: ${trust}`] };
+    if (!sure) {
+      const reason = `ED and ES are uncertain: found at ${edFrame} and ${esFrame}, ${trust}; give them in the table`;
+      return { ...noFrames(reason), confidence };
+    }
+    const notes = [`ED and ES found from the motion of the picture: ${trust}`];
+    return { edFrame, esFrame, reasons: [], notes, confidence };
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;
     return noFrames(`ED and ES are not found: ${sentence(error)}`);
@@ -135,12 +139,13 @@ async function examine(
     ...frames.reasons,
   ];
   const { EDV, ESV, EF } = labels;
-  const { edFrame, esFrame, notes } = frames;
+  const { edFrame, esFrame, notes, confidence } = frames;
   const known = (value: number): number | null => (Number.isFinite(value) ? value : null);
   const verdict: Verdict = {
     ...{ id: values.FileName, view: view ?? '4CH', split, usable: reasons.length === 0, reasons, edFrame, esFrame },
     ...{ EDV: known(EDV), ESV: known(ESV), EF: known(EF) },
     ...(notes.length > 0 ? { notes } : {}),
+    ...(confidence === undefined ? {} : { confidence }),
   };
   if (!verdict.usable || split === null || view === null || opened.path === null) return { verdict, study: null };
   if (edFrame === null || esFrame === null) return { verdict, study: null };
@@ -150,6 +155,17 @@ async function examine(
     ...{ fps: opened.header.fps, numberOfFrames: opened.header.frames },
   };
   return { verdict, study };
+}
+
+/** How sure the frames of the data set are that were found. */
+function foundNotes(verdicts: readonly Verdict[]): string[] {
+  const found = verdicts.flatMap(({ usable, confidence }) => (usable && confidence !== undefined ? [confidence] : []));
+  if (found.length === 0) return [];
+  const share = `${found.length} of ${verdicts.length} clips`;
+  const least = Math.min(...found).toFixed(2);
+  return [
+    `ED and ES were found from the motion of the picture in ${share}; the least sure pair has confidence ${least}.`,
+  ];
 }
 
 /**
@@ -183,5 +199,6 @@ export async function readClips(root: string, options: ReadOptions = {}): Promis
     root: realpathSync(folder),
     studies: findings.flatMap(({ study }) => (study === null ? [] : [study])),
     verdicts: findings.map(({ verdict }) => verdict),
+    notes: foundNotes(findings.map(({ verdict }) => verdict)),
   };
 }

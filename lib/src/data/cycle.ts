@@ -1,7 +1,15 @@
 import { sampleCorrelation } from 'simple-statistics';
 import { BadInput } from '../host/errors.js';
 import type { GreyImage } from '../files/image.js';
-import { cavityCurve, course, mostAlong, principalComponents, weightedSum, type CavityCurve } from './cavity_curve.js';
+import {
+  accountedFor,
+  cavityCurve,
+  course,
+  mostAlong,
+  principalComponents,
+  weightedSum,
+  type CavityCurve,
+} from './cavity_curve.js';
 import { CELLS, motionGrid, type MotionGrid } from './motion_grid.js';
 
 /** The end-diastolic and the end-systolic frame found in a clip. */
@@ -42,6 +50,9 @@ const STILL = 0.01;
 
 /** Change of the square-rooted grey levels, root mean square, below which nothing moves but rounding. */
 const STILLNESS = 1e-6;
+
+/** Share of the height of the sector's box above which there are no leaflets. */
+const APICAL = 0.4;
 
 /** Trust below which a ground is named as a doubt. */
 const DOUBTFUL = 0.8;
@@ -99,6 +110,15 @@ function agreement(grid: MotionGrid, size: Float64Array): number {
   return Math.abs(sampleCorrelation(even as number[], odd as number[]));
 }
 
+/**
+ * Multiple correlation of the curve with the motions of the apical part alone: emptying draws all walls in, but the valves'
+ * leaflets, which are what is seen of a heart that hardly moves, do not reach there.
+ */
+function apicalShare({ frames }: MotionGrid, size: Float64Array): number {
+  const apical = frames.map((frame) => frame.subarray(0, Math.round(APICAL * CELLS) * CELLS));
+  return accountedFor(principalComponents(apical), size);
+}
+
 /** Ejection ends where the cavity is first as small as it gets; isovolumic relaxation keeps it so for some frames. */
 function endOfEjection(size: ArrayLike<number>, { ed, es }: Pair): number {
   const limit = (size[es] as number) + STILL * ((size[ed] as number) - (size[es] as number));
@@ -139,6 +159,10 @@ function grounds(grid: MotionGrid, { size, brightening }: CavityCurve, pair: Pai
   const seconds = (pair.es - pair.ed) / fps;
   return [
     { trust: ramp(agreement(grid, size), 0.5, 0.9), doubt: 'the motion differs between parts of the picture' },
+    {
+      trust: ramp(apicalShare(grid, size), 0.85, 0.95),
+      doubt: 'the apical part of the picture moves otherwise than the rest',
+    },
     { trust: ramp(brightening, 0.1, 0.4), doubt: 'the apical region does not brighten as the cavity shrinks' },
     { trust: ramp(steadiness(grid, size), 0.4, 0.7), doubt: 'successive frames differ as if out of order' },
     { trust: ramp(depth, 0.3, 0.7), doubt: 'the picture changes more outside this beat than in its systole' },

@@ -7,7 +7,7 @@ import { csvRows, type CsvRow } from '../files/csv.js';
 import { findEchoNetFolder } from './echonet_layout.js';
 import { readLabels, readSplit } from './labels.js';
 import { spread } from './spread.js';
-import type { Study, StudySet, Verdict } from './study.js';
+import type { CinePicture, Study, StudySet, Verdict } from './study.js';
 import { idOf, parseNumber, readTracings, tracedPair, type Tracing } from './tracings.js';
 import { checkVideo, openVideoFolder, type VideoCheck, type VideoFolder } from './video_check.js';
 
@@ -17,7 +17,11 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Name of the data set in the result; the phantom has the same layout. */
   readonly dataset?: string | undefined;
+  /** Of its cines; by default EchoNet-Dynamic's, whose makers cropped them to the sector and published no scale. */
+  readonly picture?: CinePicture | undefined;
 }
+
+const ownPicture: CinePicture = { preparation: 'sector', field: null };
 
 const listColumns = ['FileName', 'EF', 'ESV', 'EDV', 'FPS', 'Split'] as const;
 type ListColumn = (typeof listColumns)[number];
@@ -72,6 +76,7 @@ interface Context {
   readonly tracings: ReadonlyMap<string, Tracing>;
   readonly videos: VideoFolder;
   readonly duplicates: ReadonlyMap<number, string>;
+  readonly picture: CinePicture;
 }
 
 function examine({ row, values }: ListRow, context: Context): Finding {
@@ -111,6 +116,7 @@ function examine({ row, values }: ListRow, context: Context): Finding {
     view: '4CH',
     split,
     video: video.path,
+    picture: context.picture,
     edFrame: traced.edFrame,
     esFrame: traced.esFrame,
     EDV,
@@ -140,14 +146,14 @@ function unlistedOnes(ids: ReadonlySet<string>, tracings: ReadonlyMap<string, Tr
  * {@link BadInput}.
  */
 export async function readEchoNetDynamic(root: string, options: ReadOptions = {}): Promise<StudySet> {
-  const { limit, signal, dataset = 'echonet-dynamic' } = options;
+  const { limit, signal, dataset = 'echonet-dynamic', picture = ownPicture } = options;
   const folder = await findEchoNetFolder(root);
   const rows: ListRow[] = [];
   for await (const row of csvRows(folder.fileList, listColumns)) rows.push(row);
   if (rows.length === 0) throw new BadInput({ where: folder.fileList, expected: 'one row a study', got: 'none' });
   const tracings = await readTracings(folder.tracings);
   const videos = await openVideoFolder(folder.root, folder.videos);
-  const context: Context = { tracings, videos, duplicates: duplicates(rows) };
+  const context: Context = { tracings, videos, duplicates: duplicates(rows), picture };
   const chosen = spread(rows, limit);
   const progress = startProgress('checking studies', chosen.length);
   const findings: Finding[] = [];

@@ -2,8 +2,8 @@ import { BadInput } from '../host/errors.js';
 import { printable } from '../host/text.js';
 import { frameHash } from './feature_cache.js';
 import type { FramePool } from './frame_pool.js';
-import type { Extraction, FramePair } from './frames.js';
-import type { Study } from './study.js';
+import type { DecodedStudy, Extraction, FramePair } from './frames.js';
+import type { FrameGeometry, Study } from './study.js';
 
 /** sha256 of the two frames of a study. */
 export interface FrameHashes {
@@ -15,6 +15,7 @@ export interface FrameHashes {
 export interface HashedStudy {
   readonly study: Study;
   readonly hashes: FrameHashes;
+  readonly geometry: FrameGeometry;
 }
 
 /** The ED and ES frames of studies, decoded again whenever they are asked for and not at hand. */
@@ -32,8 +33,14 @@ export const roomBytes = 32 * 2 ** 20;
 const mostUnderWay = 64;
 
 /** The hashes of a study's frames. */
-export function hashesOf({ ED, ES }: Pick<FramePair, 'ED' | 'ES'>): FrameHashes {
+function hashesOf({ ED, ES }: Pick<FramePair, 'ED' | 'ES'>): FrameHashes {
   return { ED: frameHash(ED), ES: frameHash(ES) };
+}
+
+/** What is kept of a study's frames once they have been decoded. */
+export function hashedStudy({ study, frames }: DecodedStudy): HashedStudy {
+  const { height, width } = frames.ED;
+  return { study, hashes: hashesOf(frames), geometry: { height, width, ...frames.framing } };
 }
 
 function framesOf({ study, hashes }: HashedStudy, extraction: Extraction): FramePair {

@@ -1,7 +1,7 @@
 import { BadInput } from '../host/errors.js';
 import { openClip } from './clip.js';
 import { readFrameFile } from './frame_file.js';
-import type { GreyImage, Study } from './study.js';
+import type { CinePicture, Framing, GreyImage, Study } from './study.js';
 import { readFrames, type Decoder, type FrameOptions } from './video_frames.js';
 
 /** The end-diastolic and end-systolic frame of a study. */
@@ -9,6 +9,7 @@ export interface FramePair {
   readonly ED: GreyImage;
   readonly ES: GreyImage;
   readonly decoder: Decoder;
+  readonly framing: Framing;
 }
 
 /** A study and its two frames. */
@@ -28,25 +29,33 @@ function alone(image: GreyImage): GreyImage {
   return data.byteLength === data.buffer.byteLength ? image : { ...image, data: new Uint8Array(data) };
 }
 
-async function decodePair({ video, edFrame, esFrame }: Study, options: FrameOptions): Promise<FramePair> {
+function framingOf({ preparation, field }: CinePicture, { width, height }: GreyImage): Framing {
+  return { preparation, spacing: field === null ? null : [field[0] / width, field[1] / height] };
+}
+
+const unknownPicture: CinePicture = { preparation: 'whole', field: null };
+
+async function decodePair({ video, picture, edFrame, esFrame }: Study, options: FrameOptions): Promise<FramePair> {
   if (typeof video === 'string') {
     const { images, decoder } = await readFrames(video, [edFrame, esFrame], options);
     const [ED, ES] = images as [GreyImage, GreyImage];
-    return { ED, ES, decoder };
+    return { ED, ES, decoder, framing: framingOf(picture ?? unknownPicture, ED) };
   }
   options.signal?.throwIfAborted();
   if ('clip' in video) {
     const clip = await openClip(video.clip, options);
     const [ED, ES] = (await clip.read([edFrame, esFrame], options)) as [GreyImage, GreyImage];
-    return { ED, ES, decoder: clip.decoder };
+    const { decoder, preparation, spacing } = clip;
+    return { ED, ES, decoder, framing: { preparation, spacing } };
   }
-  return { ED: readFrameFile(video.ED).image, ES: readFrameFile(video.ES).image, decoder: 'nifti' };
+  const [ED, ES] = [readFrameFile(video.ED), readFrameFile(video.ES)];
+  return { ED: ED.image, ES: ES.image, decoder: 'nifti', framing: { preparation: 'whole', spacing: ED.spacing } };
 }
 
 /** The ED and ES frames of a study, decoded on the fly. */
 export async function extractFrames(study: Study, options: FrameOptions = {}): Promise<FramePair> {
-  const { ED, ES, decoder } = await decodePair(study, options);
-  if (ED.height === ES.height && ED.width === ES.width) return { ED: alone(ED), ES: alone(ES), decoder };
+  const { ED, ES, ...rest } = await decodePair(study, options);
+  if (ED.height === ES.height && ED.width === ES.width) return { ED: alone(ED), ES: alone(ES), ...rest };
   const size = ({ height, width }: GreyImage): string => `${height}×${width}`;
   throw new BadInput({ where: study.id, expected: `ED and ES of one size, ${size(ED)}`, got: size(ES) });
 }

@@ -15,8 +15,8 @@ export interface Sector {
   /** 1 inside, 0 outside; of the frames' size. */
   readonly mask: GreyImage;
   /**
-   * Bounds of what is inside, to both sides of the apex as wide as to the wider one: a corner of the fan too dark to be seen
-   * does not change the scale.
+   * The region that the file gives, where the sector fills it; else bounds of what is inside, to both sides of the apex as wide
+   * as to the wider one: a corner of the fan too dark to be seen does not change the scale.
    */
   readonly box: Rectangle;
 }
@@ -29,6 +29,8 @@ const leastBrightness = 12;
 const margin = 2;
 /** Cells by which the solid part grows to the corners of the fan. */
 const growth = 6;
+/** Share of a region's width and height that a sector fills around which it was drawn. */
+const leastFilled = 0.9;
 /** A part of the frame below this is no sector. */
 const leastShare = 0.04;
 
@@ -159,6 +161,19 @@ function boxOf({ height, width, data }: GreyImage): Rectangle {
 }
 
 /**
+ * The region that a file gives, where the sector fills most of it: then the region was drawn around the sector, and edges too dark
+ * to be seen do not change the scale from clip to clip.
+ */
+function steadied(box: Rectangle, within: Rectangle | null): Rectangle {
+  if (within === null) return box;
+  const across = Math.min(box.left + box.width, within.left + within.width) - Math.max(box.left, within.left);
+  const down = Math.min(box.top + box.height, within.top + within.height) - Math.max(box.top, within.top);
+  if (across < leastFilled * within.width || down < leastFilled * within.height) return box;
+  const { left, top, width, height } = within;
+  return { left, top, width, height };
+}
+
+/**
  * The ultrasound sector of a clip, from some of its frames (all of one size): the convex hull of the largest solid part whose
  * pixels change over time, which leaves out text, scales, colour bars and an ECG trace. `within` is the region that the file
  * gives. Null where no part is large enough.
@@ -175,7 +190,7 @@ export function findSector(frames: readonly GreyImage[], within: Rectangle | nul
   let mask = fillConvexHull(chosen);
   for (let i = 0; i < margin; i++) mask = around(mask, 'some');
   if (within !== null) mask = { ...mask, data: mask.data.map((value, i) => (isIn(within, i, width) ? value : 0)) };
-  return { mask, box: boxOf(mask) };
+  return { mask, box: steadied(boxOf(mask), within) };
 }
 
 /** A frame with black for everything outside the sector. */

@@ -1,3 +1,5 @@
+import type { Spacing } from './simpson.js';
+
 export type { GreyImage } from '../files/image.js';
 
 /** The apical view of a study. */
@@ -18,6 +20,37 @@ export interface FrameFiles {
   readonly ES: FrameFile;
 }
 
+/** How frames were prepared before anybody here resizes them. */
+export type Preparation =
+  /** Black outside the ultrasound sector and cropped to the square around it, as EchoNet-Dynamic's makers did. */
+  | 'sector'
+  /** The whole picture: CAMUS, phantoms, and clips where that is asked for. */
+  | 'whole'
+  /** The whole picture of a clip, for no sector was found in it. */
+  | 'no sector'
+  /** A small square as data sets store frames; how it was prepared the file does not say. */
+  | 'small square';
+
+/** What is known of frames besides their pixels. */
+export interface Framing {
+  readonly preparation: Preparation;
+  /** Distance of neighbouring pixels, mm; null where nobody says. */
+  readonly spacing: Spacing | null;
+}
+
+/** Frames without their pixels. */
+export interface FrameGeometry extends Framing {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** What a data set says of the frames of its cines. */
+export interface CinePicture {
+  readonly preparation: Preparation;
+  /** Width and height of the whole picture, mm; null where nobody says. */
+  readonly field: readonly [width: number, height: number] | null;
+}
+
 /** A clip of one's own, masked and cropped when its frames are read. */
 export interface ClipFile {
   readonly clip: string;
@@ -34,6 +67,8 @@ export interface Study {
   readonly split: Split;
   /** Absolute path of the cine, those of the ED and the ES picture, or that of a clip of one's own. */
   readonly video: string | FrameFiles | ClipFile;
+  /** What the data set says of a cine whose file says nothing of it. */
+  readonly picture?: CinePicture | undefined;
   /** End-diastolic frame, 0-based. */
   readonly edFrame: number;
   /** End-systolic frame, 0-based; may precede ED. */
@@ -67,6 +102,8 @@ export interface Verdict {
   readonly EDV: number | null;
   readonly ESV: number | null;
   readonly EF: number | null;
+  /** How sure the frames are that were found from the motion of the picture, 0 … 1; absent where they were given. */
+  readonly confidence?: number | undefined;
   /** What a reader should know of it although it does not leave it out, one clause each. */
   readonly notes?: readonly string[];
 }

@@ -165,7 +165,7 @@ function decode(file: ByteFile, ranges: readonly ByteRange[], decoding: Decoding
 }
 
 function framesOf(
-  { pixels, source }: DicomHeader,
+  { fields, pixels, source }: DicomHeader,
   { syntax, layout, ...size }: Decoding,
   where: string,
 ): ByteRange[][] {
@@ -173,7 +173,8 @@ function framesOf(
   if (syntax.coding === 'native') {
     return nativeFrames(source, pixels, frames, height * width * bytesPerPixel(layout.photometric), where);
   }
-  return encapsulatedFrames(source, pixels, frames, syntax.coding === 'jpeg', where);
+  const encapsulation = { frames, isJpeg: syntax.coding === 'jpeg', extendedTable: fields.bytes('x7fe00001') };
+  return encapsulatedFrames(source, pixels, encapsulation, where);
 }
 
 /**

@@ -11,6 +11,20 @@ const headerSizes = [2 ** 18, 2 ** 22, 2 ** 26];
 /** A deflated file is unpacked as a whole, at most to this size. */
 const largestDeflated = 2 ** 28;
 
+/**
+ * The beginning of an extended offset table: tag (7FE0,0001) or, of its lengths, (7FE0,0002) and the value representation OV, which
+ * came into DICOM in 2019 (CP-1818) and dicom-parser 1.8 takes for one with a short length. OB has the same layout.
+ */
+const extendedTables = ['01', '02'].map((element) => Buffer.from(`e07f${element}004f56`, 'hex'));
+
+/** The bytes with OV written OB in extended offset tables. */
+function withoutOV(bytes: Buffer): Buffer {
+  for (const start of extendedTables) {
+    for (let at = bytes.indexOf(start); at >= 0; at = bytes.indexOf(start, at + 1)) bytes.write('OB', at + 4, 'latin1');
+  }
+  return bytes;
+}
+
 /** The element of the pixels; only where they begin and, where it is known, how long they are. */
 export interface PixelElement {
   readonly vr: string;
@@ -99,7 +113,7 @@ export function isDicom(start: Buffer): boolean {
 export function readDicomHeader(file: ByteFile, where: string): DicomHeader {
   let fault = 'no pixel data';
   for (const size of headerSizes) {
-    const bytes = Buffer.from(file.read(0, size));
+    const bytes = withoutOV(Buffer.from(file.read(0, size)));
     const parsed = parse(bytes);
     if ('data' in parsed) {
       const { data, element } = parsed;

@@ -44,33 +44,48 @@ function grouped(fragments: readonly ByteRange[], firsts: readonly number[]): By
   return firsts.map((first, i) => fragments.slice(first, firsts[i + 1]));
 }
 
-/** The fragments that begin frames by the basic offset table, or nothing where it is empty or does not fit. */
-function firstsByTable(file: ByteFile, table: ByteRange, fragments: readonly ByteRange[], frames: number): number[] {
-  if (table.size !== 4 * frames) return [];
-  const bytes = file.read(table.start, table.size);
-  const base = table.start + table.size + 8;
+/** The offsets of the basic table (4 bytes each), or of the extended one (8 bytes) where the basic one is empty. */
+function offsetsOf(basic: Buffer, extended: Buffer | null): number[] {
+  if (basic.length > 0 || extended === null) {
+    return Array.from({ length: basic.length >> 2 }, (_, frame) => basic.readUInt32LE(4 * frame));
+  }
+  return Array.from({ length: extended.length >> 3 }, (_, frame) => Number(extended.readBigUInt64LE(8 * frame)));
+}
+
+/** The fragments that begin frames by an offset table, or nothing where it is empty or does not fit. */
+function firstsByTable(offsets: readonly number[], fragments: readonly ByteRange[], frames: number): number[] {
+  if (offsets.length !== frames) return [];
+  const [{ start: base }] = fragments as readonly [ByteRange];
   const at = new Map(fragments.map(({ start }, i) => [start - base, i]));
-  const firsts = Array.from({ length: frames }, (_, frame) => at.get(bytes.readUInt32LE(4 * frame)) ?? -1);
+  const firsts = offsets.map((offset) => at.get(offset) ?? -1);
   return firsts.every((first, i) => first >= 0 && (i === 0 ? first === 0 : first > (firsts[i - 1] as number)))
     ? firsts
     : [];
 }
 
+/** What the header says of encapsulated pixels. */
+export interface Encapsulation {
+  readonly frames: number;
+  readonly isJpeg: boolean;
+  /** Extended offset table (7FE0,0001); its lengths are not needed, fragments have their own. */
+  readonly extendedTable: Buffer | null;
+}
+
 /**
- * The fragments of each frame of encapsulated pixels: by the basic offset table, else one fragment a frame, else (JPEG) from
+ * The fragments of each frame of encapsulated pixels: by an offset table, else one fragment a frame, else (JPEG) from
  * one start of an image to the next. Nothing is decoded. @throws BadInput when there are not as many as the header says.
  */
 export function encapsulatedFrames(
   file: ByteFile,
   pixels: PixelElement,
-  frames: number,
-  isJpeg: boolean,
+  { frames, isJpeg, extendedTable }: Encapsulation,
   where: string,
 ): ByteRange[][] {
   const [table, ...fragments] = itemsOf(file, pixels, where);
   if (table !== undefined && fragments.length > 0) {
     if (frames === 1) return [fragments];
-    const firsts = firstsByTable(file, table, fragments, frames);
+    const offsets = offsetsOf(file.read(table.start, table.size), extendedTable);
+    const firsts = firstsByTable(offsets, fragments, frames);
     if (firsts.length > 0) return grouped(fragments, firsts);
     if (fragments.length === frames) return fragments.map((fragment) => [fragment]);
     const images = isJpeg ? fragments.flatMap((fragment, i) => (beginsJpeg(file, fragment) ? [i] : [])) : [];

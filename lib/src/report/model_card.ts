@@ -1,5 +1,7 @@
 import type { ComparisonRow, MetricRow } from '../analysis/evaluate.js';
 import { escapeHtml, escapeMarkdown } from '../host/escape.js';
+import type { InputSize, TrainingFrames } from '../data/training_frames.js';
+import { trainingFramesText, trainingSpacingText } from './frames_text.js';
 import { formatInterval, formatNumber } from './numbers.js';
 import { researchOnly } from './wording.js';
 
@@ -32,6 +34,9 @@ export interface ModelCard {
     readonly collection: string;
     readonly biases: string;
     readonly sensitive: string;
+    readonly frames: TrainingFrames;
+    /** Size of the student's input, pixels. */
+    readonly input: InputSize;
     readonly trainingStudies: number;
     readonly testStudies: number;
   };
@@ -96,11 +101,23 @@ function encoderLine(encoder: ModelCard['encoder']): string {
   return `- Adapter: LoRA of rank ${rank}, alpha ${alpha}, ${parameters}, on ${targets.map(md).join(', ')}`;
 }
 
+/** What its frames were like: volumes hold for frames of this scale. */
+function framesLine({ frames, input }: ModelCard['data']): string {
+  const { spacing, studies } = frames;
+  const pixel = `a pixel of its input (${input.width}×${input.height})`;
+  const known =
+    spacing !== null && spacing.studies < studies ? `, known of ${spacing.studies} of ${studies} studies` : '';
+  const scale =
+    spacing === null ? `the scale of ${pixel} is not known` : `${pixel} is ${trainingSpacingText(spacing)}${known}`;
+  return `- Frames of ${md(trainingFramesText(frames))}; ${md(scale)}`;
+}
+
 /** What it learned from and was measured on, and under which terms that is provided. */
 function dataSection({ data }: ModelCard): string {
   const lines = [
     `- Data: ${md(data.name)} (${md(data.licence)}), ${data.trainingStudies} training and ${data.testStudies} test studies of ` +
       'other patients',
+    framesLine(data),
     ...(data.terms_url === null ? [] : [`- Terms: ${escapeHtml(data.terms_url)}`]),
     `- Cite: ${md(data.citation)}`,
     `- Collection: ${md(data.collection)}`,

@@ -1,6 +1,7 @@
 import { escapeHtml } from '../../host/escape.js';
 import { printable } from '../../host/text.js';
 import { axis, figure, type Figure, type PlotlyObject } from '../figure.js';
+import { formatSignificant } from '../numbers.js';
 import { ink, palette } from '../look.js';
 
 /** A found pair of frames and the curve in which it was found. */
@@ -39,7 +40,7 @@ export function cycleFigure(found: CycleCurve, notes: readonly string[] = []): F
       mark('ES', esFrame, palette.vermillion, 'triangle-down'),
     ],
     layout: {
-      xaxis: axis(`frame (${fps} a second)`, { range: [-1, curve.length] }),
+      xaxis: axis(`frame (${formatSignificant(fps)} a second)`, { range: [-1, curve.length] }),
       yaxis: axis('cavity: 0 smallest, 1 largest', { range: [-0.08, 1.08] }),
     },
     height: 340,
