@@ -68,7 +68,8 @@ export async function start(given?: Run): Promise<Conduit> {
 
 /** The hyper-parameters as widgets that write into the phase's configuration; nothing happens outside a kernel. */
 export function form({ experiment }: Conduit): void {
-  if (kernelPort() !== undefined) hyperParameterForm(experiment).display();
+  if (kernelPort() === undefined) return;
+  hyperParameterForm(experiment).display('The hyper-parameters as widgets: run this cell to see and change them.');
 }
 
 /** Reads the data set: counts by split and what is left out, with reasons; writes `studies.csv`. */
