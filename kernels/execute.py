@@ -95,6 +95,11 @@ class Client(NotebookClient):
             await self.km.interrupt_kernel()
             await asyncio.sleep(SECONDS_BETWEEN_INTERRUPTS)
 
+    def _cleanup_kernel(self):
+        """At exit nbclient ends a kernel that is left; it has none when the interrupt came before one was there."""
+        if self.km is not None:
+            super()._cleanup_kernel()
+
     def announce(self, cell, cell_index):
         if self.interrupted_at is not None:
             raise Interrupted

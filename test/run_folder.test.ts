@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { BadInput } from 'gemma-3ncore/host/errors';
-import { createRun, currentRun, hashFiles, isBegun, moveLatest, openRun } from 'gemma-3ncore/run_folder';
+import { createRun, hashFiles, isBegun, moveLatest, openRun } from 'gemma-3ncore/run_folder';
 import { useFolder } from './support/folder.js';
 
 const root = useFolder();
@@ -15,10 +15,6 @@ const isBadInput =
     error instanceof BadInput && says.test(error.message);
 
 describe('run_folder', () => {
-  afterEach(() => {
-    delete process.env['RUN_DIR'];
-  });
-
   it('makes a new folder or takes an empty one', () => {
     const out = join(root, 'new', 'below');
     assert.deepEqual(createRun(out), { folder: out });
@@ -65,13 +61,6 @@ describe('run_folder', () => {
     assert.throws(() => openRun(out), isBadInput(/expected a run folder with experiment\.json, got none/));
     writeFileSync(join(out, 'experiment.json'), '{}');
     assert.deepEqual(openRun(out), { folder: out });
-  });
-
-  it('takes the run that RUN_DIR names and refuses one that is not there', () => {
-    process.env['RUN_DIR'] = root;
-    assert.deepEqual(currentRun(), { folder: root });
-    process.env['RUN_DIR'] = join(root, 'absent');
-    assert.throws(() => currentRun(), isBadInput(/^RUN_DIR: expected a run folder, got .*absent/));
   });
 
   it('moves latest to a run in the folder of runs alone', () => {

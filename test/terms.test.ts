@@ -26,6 +26,9 @@ describe('terms of data sets', () => {
     const { terms_url, version } = echonet;
     assert.deepEqual(recorded, { 'echonet-dynamic': { terms_url, version, accepted: time, how } });
     assert.equal(how, 'shown');
+    // Once in a process: a second time says and records nothing.
+    await showDataTerms('echonet-dynamic');
+    assert.equal(acceptanceOf(echonet)?.time, time);
     assert.ok(Math.abs(Date.now() - Date.parse(time)) < 60_000);
     assert.equal(isAccepted(echonet), false);
   });

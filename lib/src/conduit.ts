@@ -53,7 +53,8 @@ export async function start(given?: Run): Promise<Conduit> {
 
 /** The hyper-parameters as widgets that write into the phase's configuration; nothing happens outside a kernel. */
 export function form({ experiment }: Conduit): void {
-  if (kernelPort() !== undefined) hyperParameterForm(experiment).display();
+  if (kernelPort() === undefined) return;
+  hyperParameterForm(experiment).display('The hyper-parameters as widgets: run this cell to see and change them.');
 }
 
 /** Reads the data set: counts by split and what is left out, with reasons; writes `studies.csv`. */
@@ -65,10 +66,10 @@ export async function studies(phase: Conduit, given?: AbortSignal): Promise<Sect
   const { licence } = datasetManifest(set.dataset);
   const phantom = set.dataset === 'phantom';
   const counts: ConduitBody['counts'] = {};
-  for (const { split, usable } of set.verdicts) {
-    const count = (counts[split ?? 'none'] ??= { usable: 0, excluded: 0 });
-    if (usable) count.usable += 1;
-    else count.excluded += 1;
+  for (const name of ['TRAIN', 'VAL', 'TEST', 'none']) {
+    const verdicts = set.verdicts.filter(({ split }) => (split ?? 'none') === name);
+    const usable = verdicts.filter((verdict) => verdict.usable).length;
+    if (verdicts.length > 0) counts[name] = { usable, excluded: verdicts.length - usable };
   }
   const excluded = set.verdicts
     .filter(({ usable }) => !usable)

@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { newTimestampFolder } from './distill/checkpoint.js';
 import { readExperiment, resolveExperiment, type ExperimentOptions } from './experiment.js';
 import { writeJson } from './files/json.js';
 import { BadInput } from './host/errors.js';
@@ -8,11 +9,11 @@ import { projectPath } from './host/places.js';
 import { createRun, moveLatest, runPath, type Run } from './run_folder.js';
 import type { Experiment } from './schema/generated/experiment.js';
 
-/** A new run of a configuration in `runs`, to which `latest` moves, so that the next notebook finds it. */
-async function beginRun(experiment: Experiment): Promise<Run> {
-  const run = createRun();
+/** A new run of a configuration, to which `latest` moves, so that the next notebook finds it. */
+async function beginRun(experiment: Experiment, runs: string): Promise<Run> {
+  const run = createRun(newTimestampFolder(runs));
   await writeJson(runPath(run, 'experiment.json'), experiment);
-  moveLatest(run);
+  moveLatest(run, runs);
   return run;
 }
 
@@ -53,27 +54,27 @@ function otherConfiguration(run: Run): BadInput {
  * one than the run's a new run begins.
  * @throws BadInput when `RUN_DIR` is no folder or has another configuration, or the options are not valid.
  */
-export async function currentRun(options: ExperimentOptions = {}): Promise<Run> {
+export async function currentRun(options: ExperimentOptions = {}, runs = projectPath('runs')): Promise<Run> {
   const asked = Object.values(options).some((value) => value !== undefined);
   const given = process.env['RUN_DIR'];
   if (given !== undefined && given !== '') return givenRun(given, asked ? options : undefined);
-  const link = projectPath('runs', 'latest');
+  const link = join(runs, 'latest');
   const latest = existsSync(link) ? { folder: realpathSync(link) } : undefined;
   const experiment = experimentOf(latest, options);
   const goesOn = latest !== undefined && !existsSync(runPath(latest, 'active.report.json'));
-  return goesOn && (!asked || hasConfiguration(latest, experiment)) ? latest : beginRun(experiment);
+  return goesOn && (!asked || hasConfiguration(latest, experiment)) ? latest : beginRun(experiment, runs);
 }
 
 /**
  * Gives a run a configuration. One whose training has begun keeps its own: then a new run begins.
  * @throws BadInput where that would be another run than `RUN_DIR` names.
  */
-export async function ofConfiguration(run: Run, experiment: Experiment): Promise<Run> {
+export async function ofConfiguration(run: Run, experiment: Experiment, runs = projectPath('runs')): Promise<Run> {
   if (hasConfiguration(run, experiment)) return run;
   if (!existsSync(runPath(run, 'checkpoints'))) {
     await writeJson(runPath(run, 'experiment.json'), experiment);
     return run;
   }
   if (process.env['RUN_DIR']) throw otherConfiguration(run);
-  return beginRun(experiment);
+  return beginRun(experiment, runs);
 }

@@ -93,10 +93,12 @@ test('a group that is null stays null until its box is ticked', () => {
 
 test('a number outside the range is set back to the nearest allowed one', () => {
   const values: Record<string, unknown> = {};
-  schemaForm(schema, values);
+  const changes: unknown[] = [];
+  schemaForm(schema, values, { onChange: (...change) => changes.push(change) });
   const { id } = labelled('Seed');
   host.kernel.update(id, { value: -5 });
   assert.equal(values['seed'], 0);
+  assert.deepEqual(changes, [['seed', 0, -5]]);
   assert.deepEqual(host.kernel.sent.at(-1)?.content.data['state'], { value: 0 });
 });
 

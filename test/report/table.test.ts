@@ -4,8 +4,10 @@ import { describe, it } from 'node:test';
 import { projectPath } from 'gemma-3ncore/host/places';
 import { tableFrame, toDataFrame } from 'gemma-3ncore/report/data_frame';
 import { formatInterval, formatNumber, formatSignificant } from 'gemma-3ncore/report/numbers';
-import { comparisonsTable, metricsTable } from 'gemma-3ncore/report/result_tables';
+import { comparisonsTable, differencesTable, errorsTable, metricsTable } from 'gemma-3ncore/report/result_tables';
+import { settingsTable } from 'gemma-3ncore/report/settings_table';
 import { htmlTable, table } from 'gemma-3ncore/report/table';
+import { preset } from 'gemma-3ncore/schema/presets';
 import { assessment, hostile } from './examples.js';
 
 describe('report/table', () => {
@@ -40,6 +42,32 @@ describe('report/table', () => {
     assert.equal(metricsTable(assessment.metrics).rows.length, 3 * 3 * 6);
     assert.equal(comparisonsTable(assessment.comparisons).rows.length, 3 * 3 * 3);
   });
+
+  it('gives an overview: errors a line a model, differences a line a pair with the one each favours', () => {
+    const errors = errorsTable(assessment.metrics);
+    assert.deepEqual(
+      errors.rows.map(({ model }) => model),
+      ['distilled student', 'student without distillation', 'mean of the training labels'],
+    );
+    const EF = assessment.metrics.find(({ target, metric }) => target === 'EF' && metric === 'MAE')!;
+    assert.equal(errors.rows[0]!['EF_MAE'], formatInterval(EF, 1));
+    const differences = differencesTable(assessment.comparisons);
+    assert.equal(differences.rows.length, 3);
+    const row = assessment.comparisons.find(({ target, metric }) => target === 'EF' && metric === 'MAE')!;
+    const verdict = row.favours === 'neither' ? 'cannot tell' : `${row.favours} better`;
+    assert.equal(differences.rows[0]!['EF'], `${formatInterval(row)}, ${verdict}`);
+  });
+
+  it('lists every setting and what the preset has where it differs', () => {
+    const experiment = preset('tiny');
+    const usual = settingsTable(experiment).rows;
+    assert.ok(usual.every((row) => row['preset'] === null));
+    assert.deepEqual(usual.find(({ setting }) => setting === 'adapter.r')?.['value'], '8');
+    const changed = settingsTable({ ...experiment, adapter: null }).rows;
+    assert.deepEqual(changed.find(({ setting }) => setting === 'adapter')?.['value'], 'null');
+    const seed = settingsTable({ ...experiment, seed: 9 }).rows.find(({ setting }) => setting === 'seed');
+    assert.deepEqual(seed, { setting: 'seed', value: '9', preset: '0' });
+  });
 });
 
 describe('report/numbers', () => {
@@ -69,6 +97,20 @@ describe('report/data_frame', () => {
     assert.deepEqual(frame.head(1).shape, [1, 2]);
     assert.deepEqual(toDataFrame([], ['a', 'b']).shape, [0, 2]);
     assert.deepEqual(tableFrame(metricsTable(assessment.metrics)).shape, [54, 10]);
+  });
+
+  it('is shown as a table by the kernel, what query and describe give too, and text is escaped', () => {
+    const frame = toDataFrame([
+      { study: hostile, EF: 30 },
+      { study: 'b', EF: 60 },
+    ]) as unknown as Record<symbol, unknown>;
+    const shown = (value: object): Record<string, string> =>
+      (value as Record<symbol, () => Record<string, string>>)[Symbol.for('Jupyter.display')]!();
+    assert.match(shown(frame)['text/html']!, /2 rows, 2 columns.*&lt;script&gt;.*>30</s);
+    assert.match(shown(frame)['text/plain']!, /study.*EF/);
+    const numbers = toDataFrame([{ EF: 30 }, { EF: 60 }]);
+    assert.match(shown(numbers.query(numbers.column('EF').gt(40)))['text/html']!, /1 rows, 1 columns.*>60</s);
+    assert.match(shown(numbers.describe())['text/html']!, />mean<.*>45</s);
   });
 
   it('shares the one tfjs of the process and prints none of its warnings', () => {

@@ -5,12 +5,13 @@ import { readExperiment } from '../experiment.js';
 import { abortOnInterrupt, yieldToEvents } from '../host/abort.js';
 import { BadInput, Interrupted } from '../host/errors.js';
 import { projectPath } from '../host/places.js';
+import { hasReport } from '../phase.js';
 import { readReport } from '../report/report.js';
 import { runSummary } from '../report/summary.js';
 import { moveLatest, runPath, type Run } from '../run_folder.js';
 import { recorded } from '../run_record.js';
 import { addExperimentOptions } from './experiment_options.js';
-import { newRun, type NewRunOptions } from './new_run.js';
+import { openOrBegin, type NewRunOptions } from './new_run.js';
 import { addTermsOption } from './terms_options.js';
 
 const notebooks = ['reservoir', 'conduit', 'active'] as const;
@@ -61,15 +62,23 @@ export function summaryOf({ folder }: Run): string {
   });
 }
 
-async function start(options: NewRunOptions, signal: AbortSignal): Promise<void> {
-  const run = await newRun(options, signal);
+/** Executes the notebooks whose reports are not there yet. */
+async function executeNotebooks(run: Run, signal: AbortSignal): Promise<void> {
   const { seed } = readExperiment(runPath(run, 'experiment.json'));
   await recorded(run, seed, async () => {
-    for (const name of notebooks) {
+    for (const name of notebooks.filter((phase) => !hasReport(run, phase))) {
       await yieldToEvents(signal);
       await executeNotebook(run, name);
     }
   });
+}
+
+async function start(options: NewRunOptions, signal: AbortSignal): Promise<void> {
+  if (options.resume === true && options.out === undefined) {
+    throw new BadInput({ where: '--resume', expected: '--out DIR with the run to go on with', got: 'no --out' });
+  }
+  const { run, finished } = await openOrBegin(options, signal);
+  if (!finished) await executeNotebooks(run, signal);
   moveLatest(run);
   process.stdout.write(summaryOf(run));
 }
@@ -79,6 +88,7 @@ export function startCommand(): Command {
   const command = new Command('start').description('execute the three notebooks in a new run folder, show the summary');
   return addTermsOption(addExperimentOptions(command))
     .option('--out <dir>', 'the run folder (default runs/<timestamp>)')
+    .option('--resume', 'go on with the run in --out after an interruption')
     .action(async (options: NewRunOptions) => {
       const { signal, release } = abortOnInterrupt();
       try {

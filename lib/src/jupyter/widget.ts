@@ -83,10 +83,10 @@ export class Widget {
     return () => void this.customObservers.delete(observer);
   }
 
-  /** Shows the widget in the output of the running cell. */
-  display(): void {
+  /** Shows the widget in the output of the running cell; `text` is for viewers without widgets. */
+  display(text = String(this.get('_model_name')).replace(/Model$/, '')): void {
     displayBundle({
-      'text/plain': String(this.get('_model_name')).replace(/Model$/, ''),
+      'text/plain': text,
       [viewMimeType]: { version_major: 2, version_minor: 0, model_id: this.id },
     });
   }

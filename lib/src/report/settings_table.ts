@@ -21,7 +21,7 @@ export function settingsTable(experiment: Experiment): ReportTable {
   const columns = [
     { name: 'setting', title: 'setting' },
     { name: 'value', title: 'value' },
-    { name: 'preset', title: `where preset ${experiment.preset} has another` },
+    { name: 'preset', title: `in preset ${experiment.preset}, where different` },
   ];
   return table('settings', 'Configuration: experiment.json', rows, columns);
 }

@@ -31,12 +31,22 @@ function environment({ body }: ReservoirReport): string[] {
   ];
 }
 
-function data({ body }: ConduitReport): string[] {
-  const splits = Object.entries(body.counts).map(([split, { usable }]) => `${split} ${usable}`);
+/** How many studies of each split the run uses; under a limit also of how many. */
+function studiesBySplit({ body, tables }: ConduitReport): string {
+  const rows = tables.find(({ name }) => name === 'splits')?.rows ?? [];
+  const counts = Object.entries(body.counts).map(([split, { usable }]) => {
+    const used = rows.find((row) => row['split'] === split)?.['used'] ?? usable;
+    return used === usable ? `${split} ${usable}` : `${split} ${String(used)} of ${usable}`;
+  });
+  return counts.join(', ');
+}
+
+function data(report: ConduitReport): string[] {
+  const { body } = report;
   const left = body.excluded.length === 0 ? '' : `; ${body.excluded.length} left out`;
   const bridges = body.bridges.map(({ teacher, student }) => `${teacher} → ${student}`);
   return [
-    line('data', `${body.dataset.name}: ${splits.join(', ')}${left}`),
+    line('data', `${body.dataset.name}: ${studiesBySplit(report)}${left}`),
     line('bridges', bridges.join(', ')),
     line('precision', `${body.precision.chosen} on ${body.device} (${body.precision.reason})`),
     ...probe(body),

@@ -37,8 +37,11 @@ export function formatCell(value: ReportCell, column: ReportColumn): string {
 }
 
 // Colours of JupyterLab's theme, light or dark; elsewhere the page is white.
-const cellStyle = 'padding:3px 10px;border-bottom:1px solid var(--jp-border-color2,#e8e8e8)';
+const cellStyle = 'padding:3px 10px;vertical-align:top;border-bottom:1px solid var(--jp-border-color2,#e8e8e8)';
 const headStyle = 'position:sticky;top:0;background:var(--jp-layout-color0,white)';
+/** Columns with longer texts are wrapped to a readable width, addresses in them anywhere. */
+const longText = 36;
+const wrapStyle = ';min-width:11em;overflow-wrap:anywhere';
 /** More rows than this scroll in a box of their height. */
 const tallRows = 25;
 
@@ -49,7 +52,8 @@ function heading({ title, unit }: ReportColumn): string {
 /** A table as HTML: text escaped, numbers to the right, the first `limit` rows; a long one scrolls under its head. */
 export function htmlTable({ title, columns, rows }: ReportTable, limit = 200): string {
   const numeric = columns.map(({ name }) => rows.some((row) => typeof row[name] === 'number'));
-  const align = (i: number): string => `text-align:${numeric[i] ? 'right' : 'left'}`;
+  const long = columns.map(({ name }) => rows.some((row) => String(row[name] ?? '').length > longText));
+  const align = (i: number): string => `text-align:${numeric[i] ? 'right' : 'left'}${long[i] ? wrapStyle : ''}`;
   const head = columns
     .map((column, i) => `<th style="${cellStyle};${headStyle};${align(i)}">${heading(column)}</th>`)
     .join('');
