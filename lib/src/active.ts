@@ -73,7 +73,7 @@ export async function start(run: Run = currentRun(), options: ActiveOptions = {}
   const { precision, prefix } = readReport(run.folder, 'conduit').body;
   const experiment = { ...phase.experiment, precision: precision.chosen };
   const set = await openStudies(experiment, options.signal);
-  const pool = openFramePool();
+  const pool = openFramePool(undefined, options.signal);
   const found = await decodeAll(pool, set.studies, options.signal);
   add(phase, { tables: unreadableTable(found) });
   const cohort = cohortOf(found.decoded, openFrameSource(pool), experiment.data.labelled);

@@ -115,7 +115,7 @@ const pictured = 6;
 async function decodeSample({ studies, root }: StudySet, signal: AbortSignal | undefined) {
   const sample: DecodedStudy[] = [];
   const unreadable: string[] = [];
-  for await (const extraction of extractEach(openFramePool(0), studies, signal)) {
+  for await (const extraction of extractEach(openFramePool(0, signal), studies, signal)) {
     if (extraction.kind === 'frames') sample.push(extraction);
     else unreadable.push(extraction.reason);
     if (sample.length === pictured) break;
@@ -214,7 +214,7 @@ export async function estimates(phase: Conduit): Promise<Section> {
 export async function teacherProbe(phase: Conduit, signal?: AbortSignal): Promise<Section> {
   const experiment = atPrecision(phase);
   const chosen = readSet(phase).studies.filter(({ split }) => split !== 'TEST');
-  const pool = openFramePool();
+  const pool = openFramePool(undefined, signal);
   try {
     const found = await decodeAll(pool, chosen, signal);
     phase.body.decoded = { ...found.decoders };
