@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
@@ -7,6 +8,7 @@ import { openFramePool, threadsByProcessors, type FramePool } from 'gemma-3ncore
 import type { Study } from 'gemma-3ncore/data/study';
 import { encodeNiftiGz } from 'gemma-3ncore/files/nifti_write';
 import { Interrupted } from 'gemma-3ncore/host/errors';
+import { projectPath } from 'gemma-3ncore/host/places';
 import { aviFile, jpegImage } from '../support/avi.js';
 import { dicomFile, greyBytes } from '../support/dicom.js';
 import { ffmpegOrSkip, makeVideo, withProgram } from '../support/ffmpeg.js';
@@ -146,6 +148,17 @@ describe('data/frame_pool', async () => {
         await pool.close();
       }
     });
+  });
+
+  it('holds no process that has nothing else to do, used or not, closed or not', { timeout: 60_000 }, () => {
+    const script = `import('gemma-3ncore/data/frame_pool').then(async ({ openFramePool }) => {
+      openFramePool(2);
+      const { kind } = await openFramePool(2).extract(${JSON.stringify(studies()[0])});
+      process.stdout.write(kind);
+    })`;
+    const options = { cwd: projectPath(), encoding: 'utf8', timeout: 30_000 } as const;
+    const { status, stdout } = spawnSync(process.execPath, ['-e', script], options);
+    assert.deepEqual([status, stdout], [0, 'frames']);
   });
 
   it('tells of a bug with its stack', async () => {

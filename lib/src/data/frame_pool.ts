@@ -50,7 +50,6 @@ function startThread(): Thread {
       jobs.clear();
     },
   };
-  worker.unref();
   worker.on('message', (answer: FrameAnswer) => {
     const job = jobs.get(answer.job);
     jobs.delete(answer.job);
@@ -60,6 +59,8 @@ function startThread(): Thread {
   });
   worker.on('error', (error) => thread.end(error));
   worker.on('exit', (code) => thread.end(new Error(`a thread that decodes frames ended by itself, with code ${code}`)));
+  // After the listeners: one for messages holds the process again.
+  worker.unref();
   return thread;
 }
 
