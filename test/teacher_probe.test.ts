@@ -31,7 +31,7 @@ describe('teacher_probe', () => {
     const features = plainFeatures(loaded);
     const probe = fitTeacherProbe(cohort, features);
     const { body } = probe;
-    assert.deepEqual([body.studies, body.features], [{ train: 30, validation: 12 }, 4]);
+    assert.deepEqual([body.studies, body.features], [{ train: 30, validation: 12, validation_patients: 12 }, 4]);
     assert.deepEqual(
       [...features.asked].sort((a, b) => a - b),
       [...Array(30).keys(), ...cohort.validation],

@@ -32,7 +32,7 @@ import { teacherFeatures, type TeacherFeatures } from './teacher_features.js';
 import { fitTeacherProbe, probeNotes, probeTable, type TeacherProbe } from './teacher_probe.js';
 import { openFramePool, type FramePool } from './data/frame_pool.js';
 import { openFrameSource } from './data/frame_source.js';
-import { cohortOf, decodeAll, unreadableTable, type Cohort } from './training_data.js';
+import { cohortOf, cohortSizes, decodeAll, unreadableTable, type Cohort } from './training_data.js';
 
 export interface ActiveOptions {
   /** Goes on from the newest checkpoints of the run. */
@@ -79,7 +79,7 @@ async function begin(run: Run, options: ActiveOptions, signal: AbortSignal | und
   const { precision, prefix } = readReport(run.folder, 'conduit').body;
   const experiment = { ...phase.experiment, precision: precision.chosen };
   const set = await openStudies(experiment, signal);
-  const pool = openFramePool();
+  const pool = openFramePool(undefined, signal);
   const found = await decodeAll(pool, set.studies, signal);
   add(phase, { tables: unreadableTable(found) });
   const cohort = cohortOf(found.decoded, openFrameSource(pool), experiment.data.labelled);
@@ -315,6 +315,7 @@ export async function finish(phase: Active): Promise<Section> {
   const adapters: ActiveBody['adapters'] = [];
   for (const run of runs) adapters.push(await adapterBody(phase, run));
   Object.assign(phase.body, {
+    cohort: cohortSizes(phase.cohort),
     ...{ experiment, seeds: [experiment.seed], ...assessmentOf(phase), adapters },
     checkpoints: runs.flatMap((run) => checkpointBodies(phase, run)),
   });

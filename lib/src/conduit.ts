@@ -101,7 +101,7 @@ const pictured = 6;
 async function decodeSample({ studies, root }: StudySet, signal: AbortSignal | undefined) {
   const sample: DecodedStudy[] = [];
   const unreadable: string[] = [];
-  for await (const extraction of extractEach(openFramePool(0), studies, signal)) {
+  for await (const extraction of extractEach(openFramePool(0, signal), studies, signal)) {
     if (extraction.kind === 'frames') sample.push(extraction);
     else unreadable.push(extraction.reason);
     if (sample.length === pictured) break;
@@ -212,7 +212,7 @@ async function probeTeacher(phase: Conduit, signal: AbortSignal | undefined): Pr
   checkExperiment(phase.experiment, 'hyper-parameters');
   const experiment = atPrecision(phase);
   const chosen = readSet(phase).studies.filter(({ split }) => split !== 'TEST');
-  const pool = openFramePool();
+  const pool = openFramePool(undefined, signal);
   try {
     const found = await decodeAll(pool, chosen, signal);
     phase.body.decoded = { ...found.decoders };

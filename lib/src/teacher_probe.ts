@@ -6,7 +6,7 @@ import type { Targets } from './distill/targets.js';
 import { table } from './report/table.js';
 import type { ConduitBody, ReportTable } from './schema/generated/reports.js';
 import { probeMap, type TeacherFeatures } from './teacher_features.js';
-import { targetsOf, type Cohort } from './training_data.js';
+import { cohortSizes, targetsOf, type Cohort } from './training_data.js';
 
 /** A linear probe of the frozen teacher: what ridge regression reads from its pooled features. */
 export interface TeacherProbe {
@@ -58,7 +58,11 @@ export function fitTeacherProbe(cohort: Cohort, features: TeacherFeatures): Teac
       layer: probeMap.layer,
       grid: [probeMap.grid, probeMap.grid],
       features: trained.features[0]?.length ?? 0,
-      studies: { train: labelled.length, validation: validation.length },
+      studies: {
+        train: labelled.length,
+        validation: validation.length,
+        validation_patients: cohortSizes(cohort).VAL.patients,
+      },
       chosen_by: onValidation ? 'VAL' : 'leave-one-out',
       penalties: byTarget(ridge.penalties),
       mae: validation.length === 0 ? [] : mae,

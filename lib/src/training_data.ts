@@ -13,7 +13,7 @@ import { startProgress } from './host/progress.js';
 import { table } from './report/table.js';
 import { fold } from './tree/random.js';
 import type { Experiment, Preprocessing as PreprocessingConfig } from './schema/generated/experiment.js';
-import type { ReportTable } from './schema/generated/reports.js';
+import type { CohortPart, ReportTable } from './schema/generated/reports.js';
 
 /** The studies whose frames could be decoded, by what, and why others could not. */
 export interface DecodedStudies {
@@ -88,6 +88,18 @@ export function cohortOf(decoded: readonly HashedStudy[], frames: FrameSource, l
   const standardisation = standardisationOf(labelsOf({ studies }, train));
   const parts = { train, validation: indicesOf('VAL'), test: indicesOf('TEST') };
   return { decoded, frames, ...parts, studies, standardisation };
+}
+
+/** How many studies and patients of each split there are, and how many patients with labels. */
+export function cohortSizes({ decoded, studies, train, validation, test }: Cohort): Record<Study['split'], CohortPart> {
+  const patientsOf = (indices: readonly number[]): number =>
+    new Set(indices.map((i) => (decoded[i] as HashedStudy).study.patient)).size;
+  const of = (indices: readonly number[]): CohortPart => ({
+    studies: indices.length,
+    patients: patientsOf(indices),
+    labelled_patients: patientsOf(indices.filter((i) => studies[i]?.targets !== null)),
+  });
+  return { TRAIN: of(train), VAL: of(validation), TEST: of(test) };
 }
 
 /** The student's inputs of some studies, with a key augmented, each study by its place; owned by the caller. */

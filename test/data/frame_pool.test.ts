@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { extractEach } from 'gemma-3ncore/data/extract_each';
@@ -7,9 +8,10 @@ import { openFramePool, threadsByProcessors, type FramePool } from 'gemma-3ncore
 import type { Study } from 'gemma-3ncore/data/study';
 import { encodeNiftiGz } from 'gemma-3ncore/files/nifti_write';
 import { Interrupted } from 'gemma-3ncore/host/errors';
+import { projectPath } from 'gemma-3ncore/host/places';
 import { aviFile, jpegImage } from '../support/avi.js';
 import { dicomFile, greyBytes } from '../support/dicom.js';
-import { ffmpegOrSkip, makeVideo } from '../support/ffmpeg.js';
+import { ffmpegOrSkip, makeVideo, withProgram } from '../support/ffmpeg.js';
 import { useTemporaryFolder } from '../support/folder.js';
 
 const folder = useTemporaryFolder()('pool');
@@ -120,6 +122,43 @@ describe('data/frame_pool', async () => {
     };
     await assert.rejects(walk(), /enough/);
     await pool.close();
+  });
+
+  it('runs one ffmpeg a thread, and none once a signal is aborted', { timeout: 30_000 }, async () => {
+    writeFileSync(at('codec.avi'), aviFile([Buffer.from('x'), Buffer.from('y')], { codec: 'FFV1' }));
+    const codec = studyOf('codec', at('codec.avi'), 0, 1);
+    const [running, overlap] = [at('running'), at('overlap')];
+    const program = `mkdir '${running}' || touch '${overlap}'; sleep 0.05; rmdir '${running}'; exit 1`;
+    await withProgram(at('one.sh'), program, async () => {
+      for (const threads of [0, 1]) {
+        const found = await extractAll(openFramePool(threads), Array<Study>(6).fill(codec));
+        assert.equal(found.length, 6);
+        assert.ok(!existsSync(overlap), `${threads} threads`);
+      }
+    });
+    await withProgram(at('hangs.sh'), 'exec sleep 60', async () => {
+      for (const threads of [0, 2]) {
+        const controller = new AbortController();
+        const pool = openFramePool(threads, controller.signal);
+        setTimeout(() => controller.abort(), 300);
+        const begun = performance.now();
+        const walk = extractEach(pool, [codec, codec, codec]);
+        await assert.rejects(walk.next(), Interrupted);
+        assert.ok(performance.now() - begun < 10_000);
+        await pool.close();
+      }
+    });
+  });
+
+  it('holds no process that has nothing else to do, used or not, closed or not', { timeout: 60_000 }, () => {
+    const script = `import('gemma-3ncore/data/frame_pool').then(async ({ openFramePool }) => {
+      openFramePool(2);
+      const { kind } = await openFramePool(2).extract(${JSON.stringify(studies()[0])});
+      process.stdout.write(kind);
+    })`;
+    const options = { cwd: projectPath(), encoding: 'utf8', timeout: 30_000 } as const;
+    const { status, stdout } = spawnSync(process.execPath, ['-e', script], options);
+    assert.deepEqual([status, stdout], [0, 'frames']);
   });
 
   it('tells of a bug with its stack', async () => {

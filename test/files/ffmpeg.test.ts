@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import { decodeFrames, probeVideo } from 'gemma-3ncore/files/ffmpeg';
 import { BadInput } from 'gemma-3ncore/host/errors';
 import { aviFile } from '../support/avi.js';
-import { ffmpegOrSkip, makeVideo } from '../support/ffmpeg.js';
+import { ffmpegOrSkip, makeVideo, withProgram } from '../support/ffmpeg.js';
 import { useTemporaryFolder } from '../support/folder.js';
 
 const folder = useTemporaryFolder()('ffmpeg');
@@ -19,20 +19,8 @@ const refused =
     return true;
   };
 
-/** Runs `work` with a program of the test's in the place of ffmpeg. */
-async function withProgram(script: string, work: () => Promise<void>): Promise<void> {
-  const program = join(folder, 'program.sh');
-  writeFileSync(program, `#!/bin/sh\n${script}\n`);
-  chmodSync(program, 0o755);
-  const formerly = process.env['FFMPEG_PATH'];
-  process.env['FFMPEG_PATH'] = program;
-  try {
-    await work();
-  } finally {
-    if (formerly === undefined) delete process.env['FFMPEG_PATH'];
-    else process.env['FFMPEG_PATH'] = formerly;
-  }
-}
+const withScript = (script: string, work: () => Promise<void>): Promise<void> =>
+  withProgram(join(folder, 'program.sh'), script, work);
 
 describe('files/ffmpeg', async () => {
   const { program, skip } = await ffmpegOrSkip();
@@ -73,7 +61,7 @@ describe('files/ffmpeg', async () => {
     const clip = join(folder, 'clip.avi');
     writeFileSync(clip, aviFile([Buffer.from('x')], { codec: 'FFV1' }));
     const told = join(folder, 'told');
-    await withProgram(`echo "$@" > '${told}'`, async () => {
+    await withScript(`echo "$@" > '${told}'`, async () => {
       await assert.rejects(decodeFrames(clip, [0]), refused(/expected frames 0, got 0 of them from ffmpeg/));
     });
     assert.match(
@@ -86,7 +74,7 @@ describe('files/ffmpeg', async () => {
     const clip = join(folder, 'endless.avi');
     writeFileSync(clip, aviFile([Buffer.from('x')], { codec: 'FFV1' }));
     const survived = join(folder, 'survived');
-    await withProgram(`sleep 1; touch '${survived}'`, async () => {
+    await withScript(`sleep 1; touch '${survived}'`, async () => {
       await assert.rejects(
         decodeFrames(clip, [0], { timeLimitMs: 300 }),
         refused(/endless\.avi: expected ffmpeg to be done in 0\.3 s, got a longer time; convert it/),
@@ -95,14 +83,31 @@ describe('files/ffmpeg', async () => {
       setTimeout(() => controller.abort(new Error('enough')), 200);
       await assert.rejects(decodeFrames(clip, [0], { signal: controller.signal }), /enough/);
     });
-    await withProgram('exec cat /dev/zero', async () => {
+    await withScript('exec cat /dev/zero', async () => {
       const before = process.resourceUsage().maxRSS;
       await assert.rejects(decodeFrames(clip, [0]), refused(/expected a video that ffmpeg decodes/));
       // One frame may take 10 MB; what is read of the pipe is kept twice at most.
       assert.ok((process.resourceUsage().maxRSS - before) / 1024 < 150);
     });
+    await withScript('exec yes', async () => {
+      const before = process.resourceUsage().maxRSS;
+      const frames = Array.from({ length: 1000 }, (_, i) => i);
+      await assert.rejects(decodeFrames(clip, frames), refused(/expected a video that ffmpeg decodes/));
+      // However many frames are asked for, 256 MB are the most.
+      assert.ok((process.resourceUsage().maxRSS - before) / 1024 < 600);
+    });
     await new Promise((later) => setTimeout(later, 1200));
     assert.ok(!existsSync(survived));
+  });
+
+  it('may be a program that writes something else, or half an image', async () => {
+    const clip = join(folder, 'odd.avi');
+    writeFileSync(clip, aviFile([Buffer.from('x')], { codec: 'FFV1' }));
+    for (const written of ['hello', 'P5 4 4 255\\n1234', 'P5 2 2 255\\n1234P5 2 2 255\\n1']) {
+      await withScript(`printf '${written}'`, async () => {
+        await assert.rejects(decodeFrames(clip, [0, 1]), refused(/expected frames 0, 1, got [01] of them from ffmpeg/));
+      });
+    }
   });
 
   it('decodes no picture beyond ten megapixels', { skip, timeout: 60_000 }, async () => {

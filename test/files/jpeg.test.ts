@@ -44,6 +44,33 @@ describe('files/jpeg', () => {
     assert.deepEqual(decodeJpeg(withAfterStart(image, adobe(1)), 'image'), decodeJpeg(image, 'image'));
   });
 
+  it('stretches luma from 16 to 235 where a comment of ffmpeg says that it is that', () => {
+    const comment = Buffer.concat([Buffer.of(0xff, 0xfe, 0, 12), Buffer.from('CS=ITU601\0')]);
+    const stored = decodeJpeg(image, 'image').data;
+    const stretched = stored.map((y) => Math.min(255, Math.max(0, Math.round(((y - 16) * 255) / 219))));
+    assert.notDeepEqual(stretched, stored);
+    assert.deepEqual(decodeJpeg(withAfterStart(image, comment), 'image').data, stretched);
+  });
+
+  it('decodes grey images whose last restart interval is short, whatever their sampling factors', () => {
+    // 9x + 3y at 24×8 by libjpeg: one component, three blocks, restarted after every two.
+    const grey = Buffer.from(
+      '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDgsLEBYQERMUFRUVDA8XGBYU' +
+        'GBIUFRT/wAALCAAIABgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAACP/EABkQAAEFAAAAAAAAAAAAAAAAAAAFByIzUf/dAAQAAv/aAAgBAQAAPwAN' +
+        'NaiUxwYDWolMcP/QTbWolMcP/9k=',
+      'base64',
+    );
+    const sampled = Buffer.from(grey);
+    sampled[grey.indexOf(Buffer.of(0xff, 0xc0)) + 11] = 0x22;
+    const ramp = Array.from({ length: 24 * 8 }, (_, i) => 9 * (i % 24) + 3 * Math.floor(i / 24));
+    for (const bytes of [grey, sampled]) {
+      const { height, width, data } = decodeJpeg(bytes, 'image');
+      assert.deepEqual([height, width], [8, 24]);
+      // Quality 90: quantization steps of a few grey levels.
+      assert.ok(maxAbsDifference(data, ramp) <= 4, String(maxAbsDifference(data, ramp)));
+    }
+  });
+
   it('refuses what does not decode, and sizes that no frame has, before allocating them', () => {
     const huge = Buffer.from(image);
     const frame = huge.indexOf(Buffer.of(0xff, 0xc0));

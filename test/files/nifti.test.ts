@@ -123,8 +123,12 @@ describe('files/nifti', () => {
   it('refuses bombs before they unpack', () => {
     const large = encodeNifti({ ...volume, shape: [32000, 32000, 100] });
     const padded = Buffer.concat([encodeNifti(volume), Buffer.alloc(2 ** 26)]);
+    // Signed bytes: 100 MB unpacked, 400 MB as the numbers they are held as.
+    const signed = encodeNifti({ ...volume, shape: [10_000, 10_000, 1] });
+    signed.writeInt16LE(256, 70);
     const before = process.resourceUsage().maxRSS;
     for (const [bomb, message] of [
+      [gzipSync(Buffer.concat([signed, Buffer.alloc(2 ** 20)])), /a limit of 128 MB can hold, got 10000 × 10000/],
       [gzipSync(large), /can hold, got 32000 × 32000 × 100/],
       [large, /can hold, got 32000 × 32000 × 100/],
       [gzipSync(padded), /412 bytes unpacked, as its header says, got more/],

@@ -92,6 +92,11 @@ export const active: ReportParts<'active'> = {
   body: {
     experiment: { preset: 'phantom' },
     seeds: [0],
+    cohort: {
+      TRAIN: { studies: 40, patients: 40, labelled_patients: 20 },
+      VAL: { studies: 12, patients: 12, labelled_patients: 12 },
+      TEST: { studies: 30, patients: 30, labelled_patients: 30 },
+    },
     training: [trainingRun('distilled', 1.2), trainingRun('baseline', 1)],
     ...assessment,
     adapters: [

@@ -13,6 +13,17 @@ import { plantedIn } from '../support/planted.js';
 
 const folderFor = useTemporaryFolder();
 
+const probe = {
+  ...{
+    layer: 'last_hidden_state',
+    grid: [1, 1],
+    features: 8,
+    studies: { train: 40, validation: 18, validation_patients: 9 },
+  },
+  ...{ chosen_by: 'VAL' as const, penalties: { EDV: 1, ESV: 1, EF: 1 } },
+  mae: [{ target: 'EF' as const, unit: '%', probe: 5, mean: 9 }],
+};
+
 describe('shareable/export of enough patients', () => {
   const folder = folderFor('run');
   const out = join(folderFor('parent'), 'shared');
@@ -52,13 +63,48 @@ describe('shareable/export of enough patients', () => {
   });
 });
 
+describe('shareable/export of nine patients in two views', () => {
+  it('hides what their eighteen studies on VAL say', async () => {
+    const folder = folderFor('nine');
+    const cohort = { ...active.body.cohort, VAL: { studies: 18, patients: 9, labelled_patients: 9 } };
+    writeFileSync(join(folder, 'experiment.json'), JSON.stringify(preset('phantom')));
+    await writeReport(folder, 'conduit', { ...conduit, body: { ...conduit.body, probe } });
+    await writeReport(folder, 'active', { ...active, body: { ...active.body, cohort } });
+    const to = join(folder, 'shared');
+    await exportShareable({ folder }, to);
+    const { training } = readReport(to, 'active').body;
+    assert.ok(training.every(({ history }) => history.length > 0));
+    const validations = training.flatMap(({ validation }) => validation);
+    assert.ok(validations.length > 0);
+    for (const { task, mae } of validations) assert.deepEqual([task, ...mae], [null, null, null, null]);
+    assert.equal(readReport(to, 'conduit').body.probe, undefined);
+  });
+});
+
 describe('shareable/small_cells', () => {
   it('averages losses over as many steps as make ten samples', () => {
     const { history } = trainingRun('distilled', 1, 5);
-    const [first, second, ...more] = averagedHistory(history);
+    const part = { studies: 40, patients: 40, labelled_patients: 40 };
+    const [first, second, ...more] = averagedHistory(history, part);
     assert.deepEqual(more, []);
     assert.deepEqual([first!.step, first!.samples, second!.step], [1, 16, 3]);
     assert.equal(first!.task, (history[0]!.task + history[1]!.task) / 2);
     assert.equal(first!.feature, null);
+  });
+
+  it('counts patients, not their views, and hides losses of few', () => {
+    const { history } = trainingRun('distilled', 1, 6);
+    const steps = (part: { studies: number; patients: number; labelled_patients: number }) =>
+      averagedHistory(history, part).map(({ step, task }) => [step, task === null]);
+    assert.deepEqual(steps({ studies: 40, patients: 20, labelled_patients: 20 }), [
+      [2, false],
+      [5, false],
+    ]);
+    assert.deepEqual(steps({ studies: 18, patients: 9, labelled_patients: 9 }), []);
+    assert.deepEqual(steps({ studies: 20, patients: 20, labelled_patients: 9 }), [
+      [1, true],
+      [3, true],
+      [5, true],
+    ]);
   });
 });

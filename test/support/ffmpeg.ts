@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { findFfmpeg } from 'gemma-3ncore/files/ffmpeg';
 
 /** The ffmpeg of this machine, or why a test that needs it is skipped. */
@@ -23,4 +24,18 @@ export function makeVideo(program: string, path: string, frames: number, ...opti
     String(frames),
     path,
   ]);
+}
+
+/** Runs `work` with a shell script at `program` in the place of ffmpeg. */
+export async function withProgram(program: string, script: string, work: () => Promise<void>): Promise<void> {
+  writeFileSync(program, `#!/bin/sh\n${script}\n`);
+  chmodSync(program, 0o755);
+  const formerly = process.env['FFMPEG_PATH'];
+  process.env['FFMPEG_PATH'] = program;
+  try {
+    await work();
+  } finally {
+    if (formerly === undefined) delete process.env['FFMPEG_PATH'];
+    else process.env['FFMPEG_PATH'] = formerly;
+  }
 }

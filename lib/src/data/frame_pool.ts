@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { Interrupted } from '../host/errors.js';
 import type { FrameAnswer, FrameRequest } from './frame_worker.js';
 import { extract, type Extraction } from './frames.js';
+import { oneByOne } from './one_by_one.js';
 import type { Study } from './study.js';
 
 /** Decodes ED and ES frames in threads of its own. */
@@ -49,7 +50,6 @@ function startThread(): Thread {
       jobs.clear();
     },
   };
-  worker.unref();
   worker.on('message', (answer: FrameAnswer) => {
     const job = jobs.get(answer.job);
     jobs.delete(answer.job);
@@ -58,7 +58,9 @@ function startThread(): Thread {
     else job?.reject(new Error(`in a thread that decodes frames: ${answer.stack}`));
   });
   worker.on('error', (error) => thread.end(error));
-  worker.on('exit', () => thread.end(new Interrupted('a thread that decodes frames has ended')));
+  worker.on('exit', (code) => thread.end(new Error(`a thread that decodes frames ended by itself, with code ${code}`)));
+  // After the listeners: one for messages holds the process again.
+  worker.unref();
   return thread;
 }
 
@@ -77,16 +79,18 @@ export function threadsByProcessors(processors = availableParallelism()): number
   return processors < 2 ? 0 : Math.min(processors, 4);
 }
 
-/** Opens a pool; frames and verdicts are the same with any number of threads. */
-export function openFramePool(threads = threadsByProcessors()): FramePool {
-  if (threads === 0) {
-    const stopping = new AbortController();
-    return {
-      threads,
-      extract: (study) => extract(study, { signal: stopping.signal }),
-      close: async () => stopping.abort(new Interrupted()),
-    };
-  }
+/** Decodes in the caller's thread, one study after the other. */
+function poolWithoutThreads(): FramePool {
+  const stopping = new AbortController();
+  const inTurn = oneByOne();
+  return {
+    threads: 0,
+    extract: (study) => inTurn(() => extract(study, { signal: stopping.signal })),
+    close: async () => stopping.abort(new Interrupted()),
+  };
+}
+
+function poolOfThreads(threads: number): FramePool {
   const pool = Array.from({ length: threads }, startThread);
   let jobs = 0;
   return {
@@ -105,6 +109,21 @@ export function openFramePool(threads = threadsByProcessors()): FramePool {
     async close() {
       const running = pool.filter(({ ended }) => ended === undefined);
       await Promise.all(running.map(stopThread));
+    },
+  };
+}
+
+/** Opens a pool, which an aborted signal closes; frames and verdicts are the same with any number of threads. */
+export function openFramePool(threads = threadsByProcessors(), signal?: AbortSignal): FramePool {
+  const pool = threads === 0 ? poolWithoutThreads() : poolOfThreads(threads);
+  const stop = (): void => void pool.close();
+  if (signal?.aborted) stop();
+  signal?.addEventListener('abort', stop, { once: true });
+  return {
+    ...pool,
+    async close() {
+      signal?.removeEventListener('abort', stop);
+      await pool.close();
     },
   };
 }

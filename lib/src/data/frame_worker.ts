@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Interrupted, messageOf } from '../host/errors.js';
 import { extract, type Extraction } from './frames.js';
+import { oneByOne } from './one_by_one.js';
 import type { Study } from './study.js';
 
 /** What the thread is sent: a study to decode under a number, or the word to stop. */
@@ -14,6 +15,8 @@ export type FrameAnswer =
 
 const stopping = new AbortController();
 const stopped = workerData as Int32Array;
+// A study that takes ffmpeg takes a process, which must not be as many as there are studies in the queue.
+const inTurn = oneByOne();
 
 async function answerTo(job: number, study: Study): Promise<FrameAnswer> {
   try {
@@ -37,6 +40,9 @@ parentPort?.on('message', (request: FrameRequest) => {
     parentPort?.close();
     return;
   }
-  if (Atomics.load(stopped, 0) !== 0) return;
-  void answerTo(request.job, request.study).then((answer) => parentPort?.postMessage(answer, buffersOf(answer)));
+  void inTurn(async () => {
+    if (Atomics.load(stopped, 0) !== 0) return;
+    const answer = await answerTo(request.job, request.study);
+    parentPort?.postMessage(answer, buffersOf(answer));
+  });
 });

@@ -17,7 +17,6 @@ export type DiscsOfMask =
 /** A place or a direction, mm. */
 type Place = readonly [x: number, y: number];
 
-const minus = ([ax, ay]: Place, [bx, by]: Place): Place => [ax - bx, ay - by];
 const dot = ([ax, ay]: Place, [bx, by]: Place): number => ax * bx + ay * by;
 const distance = (a: Place, b: Place): number => Math.hypot(a[0] - b[0], a[1] - b[1]);
 
@@ -27,7 +26,7 @@ function mean(places: readonly Place[]): Place {
 }
 
 /** The pixels of the largest connected piece of the ventricle: strays of a mask do not count. */
-function cavityOf({ height, width, data }: GreyImage): { pixels: number[]; inside: Uint8Array } {
+function cavityOf({ height, width, data }: GreyImage): number[] {
   const seen = new Uint8Array(data.length);
   let largest: number[] = [];
   for (let start = 0; start < data.length; start++) {
@@ -43,9 +42,7 @@ function cavityOf({ height, width, data }: GreyImage): { pixels: number[]; insid
     }
     if (piece.length > largest.length) largest = piece;
   }
-  const inside = new Uint8Array(data.length);
-  for (const pixel of largest) inside[pixel] = 1;
-  return { pixels: largest, inside };
+  return largest;
 }
 
 /** The up to four pixels beside one. */
@@ -83,25 +80,21 @@ function apexOf(base: Place, places: readonly Place[]): Place {
   return mean(places.filter((place) => distance(base, place) > 0.95 * most));
 }
 
-/** Width of the cavity across the axis through a place, mm. */
-function widthAt(centre: Place, across: Place, mask: GreyImage, inside: Uint8Array, spacing: Spacing): number {
-  const step = Math.min(...spacing) / 4;
-  const reach = Math.ceil(Math.hypot(mask.width * spacing[0], mask.height * spacing[1]) / step);
-  let count = 0;
-  for (let i = -reach; i <= reach; i++) {
-    const x = Math.round((centre[0] + i * step * across[0]) / spacing[0]);
-    const y = Math.round((centre[1] + i * step * across[1]) / spacing[1]);
-    if (x >= 0 && y >= 0 && x < mask.width && y < mask.height) count += inside[y * mask.width + x] as number;
-  }
-  return count * step;
+/** A pixel is spread over the discs in this many parts a side. */
+const parts = 4;
+
+/** Where the parts of a pixel lie along the axis, from the pixel's middle, mm. */
+function partsAlong(along: Place, spacing: Spacing): number[] {
+  const offsets = Array.from({ length: parts }, (_, i) => (i + 0.5) / parts - 0.5);
+  return offsets.flatMap((x) => offsets.map((y) => dot([x * spacing[0], y * spacing[1]], along)));
 }
 
 /**
  * The left ventricle of a mask as the method of discs takes it: the long axis runs from the middle of the mitral valve to
- * the apex, and each of the discs is as wide as the cavity across the axis at the disc's middle.
+ * the apex, and each of the discs is as wide as the cavity is across the axis on average over the disc's thickness.
  */
 export function discsOf(mask: GreyImage, spacing: Spacing, discs = 20): DiscsOfMask {
-  const { pixels, inside } = cavityOf(mask);
+  const pixels = cavityOf(mask);
   if (pixels.length === 0) return { kind: 'none', reason: 'mask without left ventricle' };
   const placeOf = (pixel: number): Place => [
     (pixel % mask.width) * spacing[0],
@@ -115,20 +108,25 @@ export function discsOf(mask: GreyImage, spacing: Spacing, discs = 20): DiscsOfM
   const span = distance(base, apex);
   if (span === 0) return { kind: 'none', reason: 'left ventricle too small' };
   const along: Place = [(base[0] - apex[0]) / span, (base[1] - apex[1]) / span];
-  const across: Place = [-along[1], along[0]];
+  const offsets = partsAlong(along, spacing);
+  const reach = Math.max(...offsets);
   let [first, last] = [Infinity, -Infinity];
   for (const place of places) {
-    const at = dot(minus(place, apex), along);
-    first = Math.min(first, at);
-    last = Math.max(last, at);
+    const at = dot(place, along);
+    first = Math.min(first, at - reach);
+    last = Math.max(last, at + reach);
   }
-  // pixels reach half their size beyond their centres
-  const length = last - first + Math.abs(along[0]) * spacing[0] + Math.abs(along[1]) * spacing[1];
-  const start = (first + last - length) / 2;
-  const diameters = Array.from({ length: discs }, (_, k) => {
-    const at = start + ((k + 0.5) * length) / discs;
-    return widthAt([apex[0] + at * along[0], apex[1] + at * along[1]], across, mask, inside, spacing);
-  });
+  const length = last - first;
+  const counts = new Array<number>(discs).fill(0);
+  for (const place of places) {
+    const at = dot(place, along) - first;
+    for (const offset of offsets) {
+      const disc = Math.min(discs - 1, Math.max(0, Math.floor(((at + offset) / length) * discs)));
+      counts[disc] = (counts[disc] as number) + 1;
+    }
+  }
+  const areaOfPart = (spacing[0] * spacing[1]) / parts ** 2;
+  const diameters = counts.map((count) => (count * areaOfPart * discs) / length);
   return { kind: 'discs', discs: { length, diameters } };
 }
 

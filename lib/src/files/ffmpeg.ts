@@ -9,6 +9,8 @@ import type { GreyImage } from './image.js';
 
 const timeLimitMs = 60_000;
 const largestImage = 10_000_000;
+/** Of all images that are asked for at once, bytes. */
+const largestOutput = 2 ** 28;
 /** ffmpeg refuses a single allocation above this. */
 const memoryLimit = 512 * 1024 * 1024;
 
@@ -77,16 +79,17 @@ function execute(
   });
 }
 
-/** The images of a stream of binary PGM files (`P5 width height 255`). */
+/** The images of a stream of binary PGM files (`P5 width height 255`); it ends where something else or half an image stands. */
 function parsePgm(bytes: Buffer): GreyImage[] {
   const images: GreyImage[] = [];
   let at = 0;
   while (at < bytes.length) {
     const header = /^P5\s(\d+)\s(\d+)\s255\s/.exec(bytes.toString('latin1', at, at + 40));
-    if (header === null) throw new Error('ffmpeg wrote no PGM image');
+    if (header === null) break;
     const [width, height] = [Number(header[1]), Number(header[2])];
     const start = at + header[0].length;
     at = start + width * height;
+    if (at > bytes.length) break;
     images.push({ height, width, data: new Uint8Array(bytes.subarray(start, at)) });
   }
   return images;
@@ -167,7 +170,8 @@ export async function decodeFrames(
   const output = ['-vf', filter, '-frames:v', String(frames.length), '-r', '25'];
   const format = ['-f', 'image2pipe', '-c:v', 'pgm', '-pix_fmt', 'gray', 'pipe:1'];
   const parameters = [...inputOf(path, demuxerOf(path)), ...output, ...format];
-  const images = parsePgm(await runFfmpeg(where, parameters, frames.length * largestImage, options));
+  const maxBuffer = Math.min(frames.length * largestImage, largestOutput);
+  const images = parsePgm(await runFfmpeg(where, parameters, maxBuffer, options));
   if (images.length === frames.length) return images;
   const wanted = printable(frames.join(', '));
   throw new BadInput({ where, expected: `frames ${wanted}`, got: `${images.length} of them from ffmpeg` });

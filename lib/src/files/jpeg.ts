@@ -11,6 +11,7 @@ const DHT = 0xc4;
 const SOS = 0xda;
 const APP0 = 0xe0;
 const APP14 = 0xee;
+const COM = 0xfe;
 
 interface Segment {
   readonly marker: number;
@@ -58,6 +59,22 @@ function isRgb(segments: readonly Segment[], otherwise: boolean): boolean {
   return otherwise && !segments.some(({ marker }) => marker === APP0);
 }
 
+/** Whether black is 16 and white 235, as ffmpeg says in a comment of the Motion-JPEG that it writes from such video. */
+function isLimited(segments: readonly Segment[]): boolean {
+  return segments.some(
+    ({ marker, payload }) => marker === COM && Buffer.from(payload).toString('latin1').startsWith('CS=ITU601'),
+  );
+}
+
+/** Grey levels 0 … 255 of those of 16 … 235. */
+const fullRange = Uint8Array.from({ length: 256 }, (_, y) => Math.min(255, Math.max(0, ((y - 16) * 255) / 219 + 0.5)));
+
+/** The header of an image of one component, whose sampling factors mean nothing but mislead the decoder, with factors of 1. */
+function withoutSampling({ marker, payload }: Segment): Uint8Array {
+  const isGrey = marker >= SOF0 && marker <= SOF2 && payload[5] === 1;
+  return isGrey ? Uint8Array.from(payload, (byte, i) => (i === 7 ? 0x11 : byte)) : payload;
+}
+
 /**
  * The image as the decoder wants it: Huffman tables before the scan where Motion-JPEG leaves them out, an end marker, and
  * no Adobe segment, which would turn luma and chroma into colours.
@@ -65,15 +82,17 @@ function isRgb(segments: readonly Segment[], otherwise: boolean): boolean {
 function completed(bytes: Uint8Array, segments: readonly Segment[]): Uint8Array {
   const parts: Uint8Array[] = [bytes.subarray(0, 2)];
   const tables = segments.some(({ marker }) => marker === DHT) ? [] : [standardHuffmanTables()];
-  for (const { marker, start, payload } of segments) {
+  for (const segment of segments) {
+    const { marker, start } = segment;
     if (marker === SOS) parts.push(...tables, bytes.subarray(start));
-    else if (marker !== APP14) parts.push(bytes.subarray(start, start + 4 + payload.length));
+    else if (marker !== APP14) parts.push(bytes.subarray(start, start + 4), withoutSampling(segment));
   }
   return Buffer.concat([...parts, Uint8Array.of(0xff, 0xd9)]);
 }
 
 /**
- * A JPEG image as grey: the luma as stored (ITU-R BT.601 weights where it is stored as RGB). Images of Motion-JPEG
+ * A JPEG image as grey: the luma as stored (ITU-R BT.601 weights where it is stored as RGB), stretched where a comment of
+ * ffmpeg's says that it runs from 16 to 235. Images of Motion-JPEG
  * without Huffman tables get the standard ones; `rgb` tells what the components are where the image itself does not.
  * Anything that does not decode is {@link BadInput} at `where`.
  */
@@ -85,14 +104,17 @@ export function decodeJpeg(bytes: Uint8Array, where: string, { rgb: otherwise = 
       useTArray: true,
       formatAsRGBA: false,
       colorTransform: false,
-      tolerantDecoding: false,
+      // Forgives nothing but a last restart interval that is shorter than the others.
+      tolerantDecoding: true,
       maxResolutionInMP: largest.megapixels,
       maxMemoryUsageInMB: largest.megabytes,
     });
+    const limited = isLimited(segments);
     const grey = new Uint8Array(width * height);
     for (let i = 0; i < grey.length; i++) {
       const first = data[3 * i] as number;
-      grey[i] = rgb ? luma(first, data[3 * i + 1] as number, data[3 * i + 2] as number) : first;
+      if (rgb) grey[i] = luma(first, data[3 * i + 1] as number, data[3 * i + 2] as number);
+      else grey[i] = limited ? (fullRange[first] as number) : first;
     }
     return { height, width, data: grey };
   } catch (error) {

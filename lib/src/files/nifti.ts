@@ -136,7 +136,9 @@ function contentOf(file: Uint8Array, where: string): { header: Header; bytes: Ui
   const header = parseHeader(packed ? unpack(first, firstBytes * (bestRatio + 1), where, true) : first, where);
   const size = header.offset + voxelsOf(header) * header.type.bytes;
   const room = packed ? file.length * bestRatio : file.length;
-  if (size > Math.min(room, largestImage)) {
+  // Whatever is not stored in bytes is held as real numbers of four.
+  const held = voxelsOf(header) * Math.max(header.type.bytes, header.code === UINT8 ? 1 : 4);
+  if (size > room || held > largestImage) {
     const expected = `an image that its ${file.length} bytes and a limit of ${largestImage / 2 ** 20} MB can hold`;
     throw new BadInput({ where, expected, got: header.shape.join(' × ') });
   }

@@ -4,15 +4,19 @@ import { curriculumFigure, lossFigure, validationFigure } from '../report/figure
 import { comparisonsTable, metricsTable } from '../report/result_tables.js';
 import type { Figure } from '../report/figure.js';
 import type { Experiment } from '../schema/generated/experiment.js';
-import type { ActiveBody, ActiveReport } from '../schema/generated/reports.js';
+import type { ActiveBody, ActiveReport, CohortPart } from '../schema/generated/reports.js';
 import type { Reduced } from './reduced.js';
 import { averagedHistory, fewestPatients, shownIf } from './small_cells.js';
 
-/** Losses averaged over steps; errors on VAL where that has enough studies. */
-function trainingOf({ training }: ActiveBody, validationStudies: number): ActiveBody['training'] {
-  const few = validationStudies < fewestPatients;
+const countsOf = ({ studies, patients, labelled_patients }: CohortPart): CohortPart => ({
+  ...{ studies, patients, labelled_patients },
+});
+
+/** Losses averaged over steps, errors on VAL: where enough patients stand behind them. */
+function trainingOf({ cohort, training }: ActiveBody): ActiveBody['training'] {
+  const few = cohort.VAL.patients < fewestPatients;
   return training.map(({ model, seed, steps, seconds, history, validation }) => ({
-    ...{ model, seed, steps, seconds, history: averagedHistory(history) },
+    ...{ model, seed, steps, seconds, history: averagedHistory(history, cohort.TRAIN) },
     validation: validation.map(({ step, task, mae }) => ({
       ...{ step, task: few ? null : task },
       mae: few ? [null, null, null] : [...mae],
@@ -63,10 +67,12 @@ function figuresOf(
   stamps: readonly string[],
 ): Figure[] {
   const { training } = body;
+  const hasLosses = training.some(({ history }) => history.length > 0);
+  const hasErrors = training.some(({ validation }) => validation.some(({ task }) => task !== null));
   return [
-    lossFigure(training, 'task', stamps),
-    ...training.slice(0, 1).map((run) => curriculumFigure(run, stamps)),
-    validationFigure(training, 'EF', stamps),
+    ...(hasLosses ? [lossFigure(training, 'task', stamps)] : []),
+    ...(hasLosses ? training.slice(0, 1).map((run) => curriculumFigure(run, stamps)) : []),
+    ...(hasErrors ? [validationFigure(training, 'EF', stamps)] : []),
     ...(metrics.some(({ target }) => target === 'EF') ? [errorFigure(metrics, 'EF', 'MAE', stamps)] : []),
     ...(comparisons.some(({ target }) => target === 'EF') ? [differenceFigure(comparisons, 'EF', 'MAE', stamps)] : []),
   ];
@@ -76,13 +82,14 @@ function figuresOf(
 export function shareableActive(
   { body }: ActiveReport,
   experiment: Experiment,
-  validationStudies: number,
   stamps: readonly string[],
 ): Reduced<'active'> {
   const patients = Math.max(0, ...body.metrics.map((row) => row.patients));
+  const { cohort } = body;
   const { B, seed, level } = body.bootstrap;
   const reduced: ActiveBody = {
-    ...{ experiment, seeds: [...body.seeds], training: trainingOf(body, validationStudies) },
+    cohort: { TRAIN: countsOf(cohort.TRAIN), VAL: countsOf(cohort.VAL), TEST: countsOf(cohort.TEST) },
+    ...{ experiment, seeds: [...body.seeds], training: trainingOf(body) },
     ...{ bootstrap: { B, seed, level }, metrics: metricsOf(body), comparisons: comparisonsOf(body) },
     ...{ ...agreementOf(body, patients), adapters: [], checkpoints: [] },
   };

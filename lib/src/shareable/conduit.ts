@@ -28,13 +28,14 @@ function bridgesOf({ bridges }: ConduitBody): ConduitBody['bridges'] {
   }));
 }
 
-/** The probe's errors on VAL, where that has enough studies. */
+/** The probe's errors on VAL, where that has enough patients. */
 function probeOf(probe: TeacherProbe): TeacherProbe | undefined {
   const { layer, grid, features, studies, chosen_by, penalties, mae } = probe;
-  if (studies.validation < fewestPatients) return undefined;
+  const { train, validation, validation_patients } = studies;
+  if (validation_patients < fewestPatients) return undefined;
   return {
     ...{ layer, grid, features, chosen_by },
-    studies: { train: studies.train, validation: studies.validation },
+    studies: { train, validation, validation_patients },
     penalties: { EDV: penalties.EDV, ESV: penalties.ESV, EF: penalties.EF },
     mae: mae.map(({ target, unit, probe: own, mean }) => ({ target, unit, probe: own, mean })),
   };

@@ -81,7 +81,6 @@ async function fill(run: Run, target: string): Promise<number> {
   const has = (phase: Phase): boolean => existsSync(reportPath(run.folder, phase));
   let hidden = 0;
   let terms: TermsRow[] = [];
-  let validationStudies = 0;
   await writeJson(join(target, 'experiment.json'), experiment);
   if (has('reservoir')) {
     const report = readReport(run.folder, 'reservoir');
@@ -90,14 +89,13 @@ async function fill(run: Run, target: string): Promise<number> {
   }
   if (has('conduit')) {
     const report = readReport(run.folder, 'conduit');
-    validationStudies = report.body.counts['VAL']?.usable ?? 0;
     const reduced = shareableConduit(report, stamps);
     hidden += reduced.hidden;
     await writePhase(run, target, 'conduit', reduced, shareableTerms(report.tables));
   }
   if (has('active')) {
     const report = readReport(run.folder, 'active');
-    const reduced = shareableActive(report, experiment, validationStudies, stamps);
+    const reduced = shareableActive(report, experiment, stamps);
     hidden += reduced.hidden;
     await writeMetrics(await writePhase(run, target, 'active', reduced, shareableTerms(report.tables)), target);
   }

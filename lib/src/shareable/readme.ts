@@ -22,8 +22,8 @@ export function exportReadme({ stamps, terms, hidden }: ExportFacts): string {
     'Studies and predictions, which are rows of the data, and every sentence that names a study.',
     'Frames, montages, scatter and Bland–Altman plots, and the distribution of labels: they show people one by one.',
     'Outputs of the notebooks. The pages are drawn anew from the reports here.',
-    'Losses of single steps; they are averaged over as many steps as make ' +
-      `${fewestPatients} samples. Statistics of fewer than ${fewestPatients} patients are hidden (${hidden} here).`,
+    'Losses of single steps; they are averaged over as many steps as make samples of ' +
+      `${fewestPatients} patients, and left out where fewer are trained on. Statistics of fewer than ${fewestPatients} patients are hidden (${hidden} here).`,
     'Adapters, regressors, checkpoints and cached features: they are made from the data. The agreement of EchoNet-Dynamic ' +
       'allows no derivative works of it, CAMUS asks that derivatives keep its licence, and a student distilled from MedSigLIP ' +
       "carries that model's terms. Whoever may pass an adapter on finds it, with its NOTICE, in the run folder.",

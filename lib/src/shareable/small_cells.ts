@@ -1,4 +1,4 @@
-import type { HistoryEntry } from '../schema/generated/reports.js';
+import type { CohortPart, HistoryEntry } from '../schema/generated/reports.js';
 
 /** A statistic of fewer patients than this is hidden. */
 export const fewestPatients = 10;
@@ -23,12 +23,12 @@ function mean(values: readonly (number | null)[]): number | null {
   return defined.length === 0 ? null : defined.reduce((sum, value) => sum + value, 0) / defined.length;
 }
 
-function averaged(entries: readonly Readonly<HistoryEntry>[]): HistoryEntry {
+function averaged(entries: readonly Readonly<HistoryEntry>[], enough: number): HistoryEntry {
   const last = entries.at(-1) as HistoryEntry;
   const total = (key: 'samples' | 'labelled'): number => entries.reduce((sum, entry) => sum + entry[key], 0);
   const of = (key: 'feature' | 'task' | 'total' | 'gradientNorm'): number | null => mean(entries.map((e) => e[key]));
   const labelled = total('labelled');
-  const isShown = labelled === 0 || labelled >= fewestPatients;
+  const isShown = labelled === 0 || labelled >= enough;
   return {
     ...{ step: last.step, stage: last.stage, samples: total('samples'), labelled },
     ...{ feature: of('feature'), task: isShown ? of('task') : null, total: isShown ? of('total') : null },
@@ -37,14 +37,25 @@ function averaged(entries: readonly Readonly<HistoryEntry>[]): HistoryEntry {
   };
 }
 
-/** Losses by step, averaged over as many steps as make enough samples: a step of few samples tells of few patients. */
-export function averagedHistory(history: readonly Readonly<HistoryEntry>[]): HistoryEntry[] {
+/**
+ * Losses by step, averaged over as many steps as make enough samples: a step of few samples tells of few patients. Where few
+ * patients are trained on there are none, where few have labels none of the task.
+ */
+export function averagedHistory(
+  history: readonly Readonly<HistoryEntry>[],
+  { studies, patients, labelled_patients }: CohortPart,
+): HistoryEntry[] {
+  if (patients < fewestPatients) return [];
+  // So that as many patients stand behind them where a patient has several views.
+  const enough = fewestPatients * Math.ceil(studies / patients);
+  const hidesTask = labelled_patients < fewestPatients;
   const found: HistoryEntry[] = [];
   let group: Readonly<HistoryEntry>[] = [];
   for (const entry of history) {
     group.push(entry);
-    if (group.reduce((sum, { samples }) => sum + samples, 0) < fewestPatients) continue;
-    found.push(averaged(group));
+    if (group.reduce((sum, { samples }) => sum + samples, 0) < enough) continue;
+    const shown = averaged(group, enough);
+    found.push(hidesTask ? { ...shown, task: null, total: null } : shown);
     group = [];
   }
   return found;

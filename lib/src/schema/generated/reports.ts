@@ -345,6 +345,7 @@ export interface TeacherProbe {
   studies: {
     train: number;
     validation: number;
+    validation_patients: number;
   };
   /**
    * What the penalties were chosen by.
@@ -374,6 +375,14 @@ export interface ActiveBody {
    * @minItems 1
    */
   seeds: number[];
+  /**
+   * What of each split took part: was within the limit and could be decoded.
+   */
+  cohort: {
+    TRAIN: CohortPart;
+    VAL: CohortPart;
+    TEST: CohortPart;
+  };
   /**
    * @minItems 1
    */
@@ -456,6 +465,14 @@ export interface ActiveBody {
     step: number;
     bytes: number;
   }[];
+}
+export interface CohortPart {
+  studies: number;
+  patients: number;
+  /**
+   * Those whose labels the run sees.
+   */
+  labelled_patients: number;
 }
 export interface TrainingRun {
   model: 'distilled' | 'baseline' | 'teacher_probe' | 'mean';
