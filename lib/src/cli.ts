@@ -7,6 +7,7 @@ import { initCommand } from './cli/init.js';
 import { miniaturesCommand } from './cli/miniatures.js';
 import { predictCommand } from './cli/predict.js';
 import { runsCommand } from './cli/runs.js';
+import { sliceCommand } from './cli/slice.js';
 import { startCommand } from './cli/start.js';
 import { trainCommand } from './cli/train.js';
 import { verifyCommand } from './cli/verify.js';
@@ -29,6 +30,7 @@ export function program(): Command {
     .addCommand(miniaturesCommand())
     .addCommand(predictCommand())
     .addCommand(runsCommand())
+    .addCommand(sliceCommand())
     .addCommand(trainCommand())
     .addCommand(verifyCommand());
 }

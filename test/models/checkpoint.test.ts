@@ -29,8 +29,10 @@ async function checkpoint(name: string, names: readonly string[]): Promise<strin
   return path;
 }
 
+type WholeTensor = Omit<StreamedTensor, 'make'> & { make(): Uint8Array };
+
 /** A checkpoint in two shards with prefix `m.`, its values bytes 0, 1, 2 … of the type; `change` alters the second shard's. */
-async function shardedCheckpoint(name: string, dtype: string, size: number, change: Partial<StreamedTensor> = {}) {
+async function shardedCheckpoint(name: string, dtype: string, size: number, change: Partial<WholeTensor> = {}) {
   const place = join(folder, name);
   mkdirSync(place);
   const stem = { dtype, shape: [2, 1, 1, 1], make: () => Uint8Array.from({ length: 2 * size }, (_, i) => i) };
@@ -96,7 +98,7 @@ describe('models/checkpoint', () => {
   }
 
   it('checks names, shapes and types of every shard before anything is read', async () => {
-    const wrong: [Partial<StreamedTensor>, RegExp][] = [
+    const wrong: [Partial<WholeTensor>, RegExp][] = [
       [{ shape: [1, 2] }, /index\.json, entry m\.norm\.weight: expected shape \[2\], got \[1, 2\]/],
       [{ dtype: 'I32', make: () => new Uint8Array(8) }, /entry m\.norm\.weight: expected weights of type .*, got I32/],
       [{ dtype: 'I8', make: () => new Uint8Array(2) }, /entry m\.norm\.weight: expected weights of type .*, got I8/],

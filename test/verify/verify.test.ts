@@ -57,6 +57,10 @@ function cliOn(engine: string | undefined, ...args: string[]) {
 const loraTensors = 4 * 4 + 3 * 2 + 2 + 1 + 6 * 4 + 3;
 /** Three cases: gradients, six numbers a step, final weights (distill/kd_goldens.test.ts). */
 const kdTensors = 3 * (74 + 60 + 74);
+/** Language model, two slices of it (configuration, tensors, outputs), names of E4B. */
+const gemmaCases = 1 + 2 * 3 + 1;
+/** Ten states and the logits; 35 fields, 149 and 191 tensors, two outputs of each slice. */
+const gemmaTensors = 11 + (35 + 149 + 2) + (35 + 191 + 2) + 806;
 
 describe('verify', () => {
   it('passes every golden case from the root, lists what it does not replay and leaves no tensor', async () => {
@@ -68,13 +72,25 @@ describe('verify', () => {
       report.cases.filter((c) => !c.passed),
       [],
     );
-    assert.equal(report.cases.length, 15 + 7 * 2 + 9 + 6);
+    assert.equal(report.cases.length, 15 + 7 * 2 + 9 + 6 + gemmaCases);
     assert.equal(
       report.cases.reduce((sum, c) => sum + c.tensors, 0),
-      28 + 4 * 3 + 6 + 6 + 7 + 4 + 6 + 44 + (548 + 239 + 448 + 437) + loraTensors + kdTensors + 3 * (28 + 2),
+      28 +
+        4 * 3 +
+        6 +
+        6 +
+        7 +
+        4 +
+        6 +
+        44 +
+        (548 + 239 + 448 + 437) +
+        loraTensors +
+        kdTensors +
+        3 * (28 + 2) +
+        gemmaTensors,
     );
     assert.ok(report.passed);
-    assert.ok(!report.notReplayed.includes('kd/kd1') && !report.notReplayed.includes('full'));
+    assert.deepEqual(report.notReplayed, []);
   });
 
   it('takes the folder of a kind, a single case, and each case once', async () => {
@@ -187,6 +203,31 @@ describe('verify', () => {
     assert.deepEqual(notReplayed, ['other_keys/full']);
   });
 
+  it("fails a slice whose configuration or a tensor's sha256 is another, and says whose slice is missing", async () => {
+    const copy = join(folder, 'slices');
+    for (const name of ['text', 'text_e2b_like'])
+      cpSync(golden('gemma3n', name), join(copy, name), { recursive: true });
+    const edit = (file: string, change: (json: Record<string, unknown>) => object): void => {
+      const path = join(copy, 'text_e2b_like', file);
+      writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>)));
+    };
+    edit('config.json', (json) => ({ ...json, num_kv_shared_layers: 4 }));
+    const wrong = 'model.layers.5.mlp.down_proj.weight';
+    edit('tensors.json', (json) => ({ ...json, [wrong]: { shape: [32, 32], sha256: '0'.repeat(64) } }));
+    const { cases } = await verify([join(copy, 'text_e2b_like')]);
+    assert.deepEqual(
+      cases.map((c) => [c.passed, c.where.replace(/ \[.*/, '')]),
+      [
+        [false, 'num_kv_shared_layers: expected 4, got 2'],
+        [false, `${wrong}: another shape or sha256`],
+        [true, cases[2]!.where.replace(/ \[.*/, '')],
+      ],
+    );
+    rmSync(join(copy, 'text'), { recursive: true });
+    const [alone] = (await verify([copy])).cases;
+    assert.match(alone!.where, /expected a folder beside it whose meta\.json lists it among its slices, got none/);
+  });
+
   it('fails a case whose configuration is damaged', async () => {
     const damaged = join(folder, 'siglip', 'config');
     cpSync(golden('siglip', 'p14_56'), damaged, { recursive: true });
@@ -208,7 +249,10 @@ describe('verify', () => {
   it('passes every golden case on wasm, where training is not replayed', () => {
     const { status, stdout } = cliOn('wasm', golden(), '--json');
     const report = JSON.parse(stdout) as VerifyReport;
-    assert.deepEqual([report.engine, report.cases.length, report.passed, status], ['wasm', 15 + 7 * 2 + 6, true, 0]);
+    assert.deepEqual(
+      [report.engine, report.cases.length, report.passed, status],
+      ['wasm', 15 + 7 * 2 + 6 + gemmaCases, true, 0],
+    );
     assert.ok(report.notReplayed.includes('kd/kd1'));
   });
 

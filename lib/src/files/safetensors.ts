@@ -18,6 +18,8 @@ export interface OpenTensorSource {
   dtypeOf(name: string): string;
   /** The stored bytes, little-endian. */
   bytes(name: string): Uint8Array;
+  /** Some of the stored bytes, for tensors that are not to be held as a whole. */
+  range(name: string, begin: number, length: number): Uint8Array;
   readonly metadata: Readonly<Record<string, string>>;
   close(): void;
 }
@@ -101,8 +103,15 @@ export class SafetensorsFile implements OpenTensorSource {
   }
 
   bytes(name: string): Uint8Array {
-    const { begin, bytes } = this.entry(name);
-    return this.readRange(begin, bytes);
+    return this.range(name, 0, this.entry(name).bytes);
+  }
+
+  range(name: string, begin: number, length: number): Uint8Array {
+    const entry = this.entry(name);
+    if (begin < 0 || begin + length > entry.bytes) {
+      throw new Error(`${name} has ${entry.bytes} bytes; asked for ${length} from ${begin} on`);
+    }
+    return this.readRange(entry.begin + begin, length);
   }
 
   read(name: string): Float32Array {
@@ -185,6 +194,10 @@ class ShardedSafetensors implements OpenTensorSource {
     return this.holder(name).bytes(name);
   }
 
+  range(name: string, begin: number, length: number): Uint8Array {
+    return this.holder(name).range(name, begin, length);
+  }
+
   read(name: string): Float32Array {
     return this.holder(name).read(name);
   }
@@ -218,29 +231,39 @@ export interface TensorData {
   readonly data: Uint8Array;
 }
 
-/** A tensor whose values are made when their turn to be written comes, so that not all have to be in memory at once. */
+/**
+ * A tensor whose values are made, as a whole or piece by piece, when their turn to be written comes, so that not all have to
+ * be in memory at once.
+ */
 export interface StreamedTensor {
   readonly dtype: string;
   readonly shape: readonly number[];
-  make(): Uint8Array;
+  make(): Uint8Array | Iterable<Uint8Array>;
 }
 
-type Writable = TensorData | StreamedTensor;
+/** What {@link writeSafetensors} writes. */
+export type Writable = TensorData | StreamedTensor;
 
 /** float32 values as a tensor to be written. */
 export function float32Data(values: Float32Array, shape: readonly number[]): TensorData {
   return { dtype: 'F32', shape, data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
 }
 
-function sizeOf({ dtype, shape }: Writable): number {
+/** The bytes that a tensor takes in a file. */
+export function byteLengthOf({ dtype, shape }: Pick<TensorData, 'dtype' | 'shape'>): number {
   return shape.reduce((product, n) => product * n, dtypeBytes.get(dtype) ?? NaN);
 }
 
-function valuesOf(name: string, tensor: Writable): Uint8Array {
+function* valuesOf(name: string, tensor: Writable): Generator<Uint8Array> {
   const values = 'make' in tensor ? tensor.make() : tensor.data;
-  if (values.byteLength === sizeOf(tensor)) return values;
-  const size = `${tensor.dtype} [${tensor.shape.join(', ')}] takes ${sizeOf(tensor)} bytes`;
-  throw new Error(`${name}: ${size}, got ${values.byteLength}`);
+  let made = 0;
+  for (const piece of values instanceof Uint8Array ? [values] : values) {
+    made += piece.byteLength;
+    yield piece;
+  }
+  if (made === byteLengthOf(tensor)) return;
+  const size = `${tensor.dtype} [${tensor.shape.join(', ')}] takes ${byteLengthOf(tensor)} bytes`;
+  throw new Error(`${name}: ${size}, got ${made}`);
 }
 
 /** The file in pieces; names sorted by code unit, so that equal tensors give equal bytes. */
@@ -252,14 +275,14 @@ function* pieces(tensors: ReadonlyMap<string, Writable>, metadata: Readonly<Reco
   for (const name of names) {
     const tensor = tensors.get(name) as Writable;
     const { dtype, shape } = tensor;
-    header[name] = { dtype, shape, data_offsets: [offset, (offset += sizeOf(tensor))] };
+    header[name] = { dtype, shape, data_offsets: [offset, (offset += byteLengthOf(tensor))] };
   }
   const json = Buffer.from(JSON.stringify(header));
   const padded = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
   padded.writeBigUInt64LE(BigInt(padded.length - 8));
   json.copy(padded, 8);
   yield padded as Uint8Array;
-  for (const name of names) yield valuesOf(name, tensors.get(name) as Writable);
+  for (const name of names) yield* valuesOf(name, tensors.get(name) as Writable);
 }
 
 /**

@@ -55,3 +55,39 @@ export function multiQueryAttention(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor
   const heads = D / d;
   return tf.tidy(() => tf.reshape(attention(tf.reshape(q, [B, N * heads, d]), k, v), [B, N, heads * v.shape[2]]));
 }
+
+/**
+ * What is added to scores `[…, N, N]` so that a token attends to itself and the ones before it: 0 where it may, −1e9 where
+ * not; `[1, 1, N, N]`, or `[B, 1, N, N]` with `padding` (`[B, N]`, 0 for tokens that nobody may attend to), owned by the
+ * caller. With a window, a token attends to the last `window` tokens, itself among them.
+ */
+export function causalMask(N: number, window = N, padding?: tf.Tensor2D): tf.Tensor4D {
+  const masked = -1e9;
+  return tf.tidy(() => {
+    const seen = (query: number, key: number): boolean => key <= query && key > query - window;
+    const values = Float32Array.from({ length: N * N }, (_, i) => (seen(Math.floor(i / N), i % N) ? 0 : masked));
+    const causal = tf.tensor4d(values, [1, 1, N, N]);
+    if (padding === undefined) return causal;
+    const absent = tf.reshape(tf.equal(padding, 0), [padding.shape[0], 1, 1, N]);
+    return tf.minimum(causal, tf.mul(tf.cast(absent, 'float32'), masked)) as tf.Tensor4D;
+  });
+}
+
+/**
+ * Attention of h query heads in g groups, those of a group over the keys and values they share (Ainslie et al. 2023,
+ * arXiv:2305.13245), with scores q kᵀ + mask that are not scaled: q `[B, N, h, d]`, k and v `[B, N, g, d]`, mask
+ * `[1 or B, 1, N, N]`, result `[B, N, h·d]`, owned by the caller.
+ */
+export function groupedQueryAttention(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, mask: tf.Tensor4D): tf.Tensor3D {
+  const [B, N, h, d] = q.shape;
+  const g = k.shape[2];
+  const headsFirst = (x: tf.Tensor4D): tf.Tensor4D => tf.transpose(x, [0, 2, 1, 3]);
+  return tf.tidy(() => {
+    // The heads of a group one after the other as rows: `[B, g, (h/g)·N, d]`.
+    const rows = tf.reshape(headsFirst(q), [B, g, (h / g) * N, d]);
+    const scores = tf.reshape(tf.matMul(rows, headsFirst(k), false, true), [B, h, N, N]);
+    const weights = tf.reshape(tf.softmax(tf.add(scores, mask)), [B, g, (h / g) * N, N]);
+    const heads = tf.reshape(tf.matMul(weights, headsFirst(v)), [B, h, N, d]) as tf.Tensor4D;
+    return tf.reshape(headsFirst(heads), [B, N, h * d]);
+  });
+}

@@ -8,7 +8,12 @@ import { keyLists } from './key_lists.js';
 const kinds = ['siglip', 'mobilenetv5', 'preprocess', 'lora', 'quant', 'kd', 'gemma3n', 'full'];
 
 /** Kinds that share the folder of another. */
-const parents: Readonly<Record<string, string>> = { adaptive_avg_pool2d: 'preprocess', gemma3n_vision: 'gemma3n' };
+const parents: Readonly<Record<string, string>> = {
+  adaptive_avg_pool2d: 'preprocess',
+  gemma3n_vision: 'gemma3n',
+  gemma3n_text: 'gemma3n',
+  gemma3n_slice: 'gemma3n',
+};
 
 /** A folder of golden files of one kind. */
 export interface GoldenCase {
@@ -46,7 +51,7 @@ function kindsByContent(folder: string): string[] {
   const type = String(config['model_type']);
   if ('arch_def' in config || /^mobilenetv5/.test(String(config['architecture']))) return ['mobilenetv5'];
   if (type === 'gemma3n' && isJsonObject(config['vision_config'])) return ['gemma3n_vision'];
-  if (type.startsWith('gemma3n')) return ['gemma3n'];
+  if (type.startsWith('gemma3n')) return [has('tensors.json') ? 'gemma3n_slice' : 'gemma3n_text'];
   if (type.startsWith('siglip') || 'patch_size' in config) return ['siglip'];
   const matrices = readdirSync(folder).some((file) => /^case\d+_\d+x\d+\.safetensors$/.test(file));
   return matrices && !has('config.json') ? ['quant'] : [];

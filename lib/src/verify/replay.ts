@@ -15,6 +15,7 @@ import { attempt, withFile, type Replay } from './case_file.js';
 import { compare, inScope, readNhwc, type Comparison } from './compare.js';
 import { replayKeyLists } from './key_lists.js';
 import { replayPreprocess } from './preprocess.js';
+import { replayGemma3nSlice, replayGemma3nText } from './replay_gemma3n_text.js';
 import { replayKd } from './replay_kd.js';
 import { replayLora } from './replay_lora.js';
 import { replayQuant } from './replay_quant.js';
@@ -124,6 +125,8 @@ export const replays: Readonly<Record<string, Replay>> = {
   siglip: replaySiglip,
   mobilenetv5: replayMobilenet,
   gemma3n_vision: replayGemma3nVision,
+  gemma3n_text: replayGemma3nText,
+  gemma3n_slice: replayGemma3nSlice,
   preprocess: replayPreprocess,
   adaptive_avg_pool2d: replayAdaptivePooling,
   full: replayKeyLists,
