@@ -77,10 +77,10 @@ function middleOfValve(places: readonly Place[]): Place {
   return mean([one, farthestFrom(one, places)]);
 }
 
-/** The apex: the middle of what is nearly as far from the valve as the farthest place, since a blunt tip has no one pixel. */
-function apexOf(base: Place, places: readonly Place[]): Place {
-  const most = distance(base, farthestFrom(base, places));
-  return mean(places.filter((place) => distance(base, place) > 0.95 * most));
+/** The apex: the middle of what is nearly as far from the valve as the farthest pixel, since a blunt tip has no one pixel. */
+function apexOf(base: Place, pixels: readonly number[], placeOf: (pixel: number) => Place): Place {
+  const most = pixels.reduce((far, pixel) => Math.max(far, distance(base, placeOf(pixel))), 0);
+  return mean(pixels.filter((pixel) => distance(base, placeOf(pixel)) > 0.95 * most).map(placeOf));
 }
 
 /** Width of the cavity across the axis through a place, mm. */
@@ -109,16 +109,15 @@ export function discsOf(mask: GreyImage, spacing: Spacing, discs = 20): DiscsOfM
   ];
   const valve = valveOf(mask, pixels);
   if (valve.length < 2) return { kind: 'none', reason: 'mask without mitral valve' };
-  const places = pixels.map(placeOf);
   const base = middleOfValve(valve.map(placeOf));
-  const apex = apexOf(base, places);
+  const apex = apexOf(base, pixels, placeOf);
   const span = distance(base, apex);
   if (span === 0) return { kind: 'none', reason: 'left ventricle too small' };
   const along: Place = [(base[0] - apex[0]) / span, (base[1] - apex[1]) / span];
   const across: Place = [-along[1], along[0]];
   let [first, last] = [Infinity, -Infinity];
-  for (const place of places) {
-    const at = dot(minus(place, apex), along);
+  for (const pixel of pixels) {
+    const at = dot(minus(placeOf(pixel), apex), along);
     first = Math.min(first, at);
     last = Math.max(last, at);
   }
