@@ -2,11 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { gzipSync } from 'node:zlib';
 import { readCamus } from 'gemma-3ncore/data/camus';
 import { extractFrames } from 'gemma-3ncore/data/frames';
 import type { StudySet, Verdict } from 'gemma-3ncore/data/study';
-import { encodeNifti } from 'gemma-3ncore/files/nifti_write';
 import { BadInput } from 'gemma-3ncore/host/errors';
 import { fold, Random, rootKey } from 'gemma-3ncore/tree/random';
 import {
@@ -17,9 +15,7 @@ import {
   height,
   info,
   infoText,
-  maskOf,
   nifti,
-  spacing,
   width,
   writeFiles,
   writePatient,
@@ -107,119 +103,6 @@ describe('data/camus', () => {
   });
 
   const file = (what: string): string => `${name}_4CH_${what}.nii.gz`;
-  const put = (what: string, content: Buffer | string) => (files: PatientFiles) => void (files[file(what)] = content);
-  const cfg = (change: Record<string, string>) => (files: PatientFiles) =>
-    void (files['Info_4CH.cfg'] = infoText({ ...info, ...change }));
-  const without = (key: keyof typeof info) => (files: PatientFiles) => {
-    files['Info_4CH.cfg'] = infoText(Object.fromEntries(Object.entries(info).filter(([field]) => field !== key)));
-  };
-  const wide = Buffer.concat([greyOf(0), greyOf(1)]);
-  const good = nifti(maskOf(halfWidths.ED));
-  const empty = maskOf(halfWidths.ED).map((label) => (label === 1 ? 2 : label));
-  const short = nifti(maskOf(24).subarray(0, 1200), [width, 20]);
-  /** What is wrong with the 4CH view, the reason, and whether 2CH loses its volumes by it. */
-  const faults: [string, (files: PatientFiles) => void, RegExp, boolean][] = [
-    [
-      '4-D image',
-      put('ED', nifti(wide, [width, height, 1, 2])),
-      /^image cannot be read: \S+: expected a 2-D .* got 4-D/,
-      false,
-    ],
-    ['3-D mask', put('ES_gt', nifti(wide, [width, height, 2])), /^mask cannot be read: .* got 3-D/, true],
-    [
-      'mask cut short',
-      put('ED_gt', good.subarray(0, good.length - 20)),
-      /^mask cannot be read: .*whole gzip file/,
-      true,
-    ],
-    ['image cut short', put('ES', good.subarray(0, 100)), /^image cannot be read/, false],
-    ['empty image', put('ES', ''), /^image cannot be read: .*got 0 bytes/, false],
-    ['HTML instead of an image', put('ED', '<html>sign in</html>'), /^image cannot be read/, false],
-    [
-      'bomb',
-      put(
-        'ED',
-        gzipSync(Buffer.concat([encodeNifti({ shape: [2, 2], spacing, values: greyOf(0) }), Buffer.alloc(2 ** 24)])),
-      ),
-      /^image cannot be read: .*got more/,
-      false,
-    ],
-    [
-      'mask without left ventricle',
-      put('ES_gt', nifti(empty)),
-      /^mask without left ventricle: patient0007_4CH_ES_gt/,
-      true,
-    ],
-    [
-      'mask without anything',
-      put('ED_gt', nifti(new Uint8Array(width * height))),
-      /^mask without left ventricle/,
-      true,
-    ],
-    ['mask of another kind', put('ED_gt', nifti(greyOf(0))), /^mask has an unknown label: 4 /, true],
-    ['mask of another size', put('ED_gt', short), /^mask and image differ in size: .* 60 × 20 and 60 × 80/, true],
-    [
-      'mask of another spacing',
-      put('ED_gt', Buffer.from(encodeNifti({ shape: [width, height], spacing: [1, 1], values: maskOf(24) }))),
-      /^mask and image differ in spacing/,
-      true,
-    ],
-    ['missing image', (files) => void delete files[file('ED')], /^image is missing: patient0007_4CH_ED/, false],
-    ['missing mask', (files) => void delete files[file('ES_gt')], /^mask is missing: patient0007_4CH_ES_gt/, true],
-    ['missing cfg', (files) => void delete files['Info_4CH.cfg'], /^cfg is missing: Info_4CH\.cfg/, false],
-    ['cfg without ED', without('ED'), /^cfg lacks a key: Info_4CH\.cfg has no ED/, false],
-    ['cfg without ES', without('ES'), /^cfg lacks a key: .* no ES/, false],
-    ['cfg without NbFrame', without('NbFrame'), /^cfg lacks a key: .* no NbFrame/, false],
-    ['cfg without EF', without('EF'), /^cfg lacks a key: .* no EF/, false],
-    ['ED before the first frame', cfg({ ED: '0' }), /^cfg field makes no sense: Info_4CH\.cfg, ED "0"/, false],
-    ['ES beyond the clip', cfg({ ES: '10' }), /^cfg field makes no sense: .*ES "10"/, false],
-    ['ED in words', cfg({ ED: 'first' }), /^cfg field makes no sense: .*ED "first"/, false],
-    ['one frame for both', cfg({ ES: '1' }), /^ED and ES are one frame: 1/, false],
-    ['EF of 600 %', cfg({ EF: '600' }), /^EF out of range: 600 %/, false],
-    ['EF NaN', cfg({ EF: 'NaN' }), /^cfg field makes no sense: .*EF "NaN"/, false],
-    [
-      'two EFs',
-      (files) => void (files['Info_4CH.cfg'] += 'EF: 50\n'),
-      /^cfg contradicts itself: Info_4CH\.cfg has two EF/,
-      false,
-    ],
-    ['binary cfg', (files) => void (files['Info_4CH.cfg'] = Buffer.alloc(500, 7)), /^cfg lacks a key/, false],
-    [
-      'large cfg',
-      (files) => void (files['Info_4CH.cfg'] = Buffer.alloc(70000, 65)),
-      /^cfg cannot be read: .*65536/,
-      false,
-    ],
-    [
-      'ES larger than ED',
-      (files) => {
-        for (const view of ['2CH', '4CH']) files[`${name}_${view}_ES_gt.nii.gz`] = nifti(maskOf(25));
-      },
-      /^ESV is not below EDV/,
-      true,
-    ],
-    [
-      'only the other view',
-      (files) => {
-        for (const key of Object.keys(files)) if (key.includes('4CH')) delete files[key];
-      },
-      /^view is missing: 4CH/,
-      true,
-    ],
-  ];
-
-  for (const [what, change, reason, both] of faults) {
-    it(`leaves out, with its reason: ${what}`, async () => {
-      const set = await readWith(folderFor(`fault ${what}`), change);
-      const { usable, reasons } = verdictOn(set, '4CH');
-      assert.ok(!usable && reasons.some((text) => reason.test(text)), reasons.join('\n'));
-      assert.equal(verdictOn(set, '2CH').usable, !both, verdictOn(set, '2CH').reasons.join('\n'));
-      assert.deepEqual(
-        set.studies.map(({ view }) => view),
-        both ? [] : ['2CH'],
-      );
-    });
-  }
 
   it('says of a view in order that the other one lacks its masks', async () => {
     const set = await readWith(folderFor('other'), (files) => void delete files[file('ES_gt')]);

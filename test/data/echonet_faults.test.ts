@@ -3,11 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { readEchoNetDynamic } from 'gemma-3ncore/data/echonet_dynamic';
 import type { StudySet, Verdict } from 'gemma-3ncore/data/study';
 import { BadInput } from 'gemma-3ncore/host/errors';
-import { aviFile, jpegImage } from '../support/avi.js';
-import { goodStudy, listHeader, tracing, writeEchoNet, type TestStudy } from '../support/echonet.js';
+import { goodStudy, listHeader, writeEchoNet } from '../support/echonet.js';
+import { echonetFaults, writeEchoNetFaults } from '../support/echonet_faults.js';
 import { useTemporaryFolder } from '../support/folder.js';
 
 const folderFor = useTemporaryFolder();
@@ -61,78 +62,20 @@ const refused: Record<string, [(text: string) => string | Buffer, RegExp]> = {
   'no bytes': [() => '', /expected a column FileName, got an empty file/],
   'NUL bytes': [() => Buffer.alloc(5000), /expected a column FileName/],
   'a quote that is never closed': [(text) => `${text}"${'x'.repeat(100_000)}`, /a quote that is never closed/],
+  'a spreadsheet': [
+    () => Buffer.from('PK\x03\x04 xl/workbook.xml'),
+    /got a spreadsheet or ZIP file; save it as comma-sep/,
+  ],
+  'a packed table': [(text) => gzipSync(text), /got a file packed by gzip; save it as comma-separated values/],
+  'text after a quote': [(text) => `${text}"a"b,1\n`, /rows of at most .*, got one with text after a closing quote/],
+  'a row of a megabyte': [
+    (text) => `${text}${'x'.repeat(2 ** 20)},1,2\n`,
+    /rows of at most 65536 characters, got a longer one/,
+  ],
   'a web page': [() => '<html><body>sign in</body></html>', /expected a column FileName, got <html>/],
 };
 
-/** What a good study becomes, and the reason it is left out with. */
-const faults: Record<string, [(study: TestStudy, id: string) => void, RegExp]> = {
-  efWithDecimalComma: [(study) => (study.list[0]!['EF'] = '"60,2"'), /^EF is not a number: "60,2"$/],
-  efInHexadecimal: [(study) => (study.list[0]!['EF'] = '0x3C'), /^EF is not a number: "0x3C"$/],
-  efOfHundred: [(study) => (study.list[0]!['EF'] = '100'), /^EF out of range: 100 %/],
-  esvNegative: [(study) => (study.list[0]!['ESV'] = '-40'), /^ESV out of range: -40 mL/],
-  volumesAlike: [
-    (study) => Object.assign(study.list[0]!, { ESV: '100.2', EF: '1' }),
-    /^ESV is not below EDV: 100\.2 and 100\.2 mL$/,
-  ],
-  splitEmpty: [(study) => (study.list[0]!['Split'] = ''), /^split is unknown: ""/],
-  idInLatin1: [(study) => (study.list[0]!['FileName'] = 'M\xfcller'), /^no tracing|^video is missing/],
-  nameOfLength5000: [
-    (study) => (study.list[0]!['FileName'] = 'x'.repeat(5000)),
-    /^no tracing|^video cannot be opened: .* \(ENAMETOOLONG\)$/,
-  ],
-  tracedAlone: [
-    (study) => Object.assign(study, { list: [], videos: {} }),
-    /^not in FileList\.csv: there is only a tracing$/,
-  ],
-  filmedAlone: [
-    (study) => Object.assign(study, { list: [], tracings: [] }),
-    /^not in FileList\.csv: there is only a video$/,
-  ],
-  videoInCapitals: [
-    (study, id) => (study.videos = { [`${id}.AVI`]: study.videos[`${id}.avi`]! }),
-    /^video is missing: Videos\/videoInCapitals\.avi$/,
-  ],
-  chordsOfText: [
-    (study, id) => (study.tracings = [`${id}.avi,a,b,c,d,3`, ...tracing(`${id}.avi`, 8, 22)]),
-    /^bad tracing: .*X1 "a"$/,
-  ],
-  frameHuge: [
-    (study, id) => (study.tracings = [...tracing(`${id}.avi`, 3, 15), ...tracing(`${id}.avi`, '1e300', 22)]),
-    /^bad tracing: .*Frame "1e300"/,
-  ],
-  frameHalf: [
-    (study, id) => (study.tracings = [...tracing(`${id}.avi`, 3, 15), ...tracing(`${id}.avi`, '7.5', 22)]),
-    /^bad tracing: .*Frame "7\.5"/,
-  ],
-  fewerFramesThanClaimed: [
-    (study, id) => {
-      study.videos[`${id}.avi`] = aviFile(
-        [0, 1, 2, 3, 4].map((i) => jpegImage(i)),
-        { claimedFrames: 12 },
-      );
-    },
-    /^frame beyond the clip: frame 8 of 5 \(0-based\)$/,
-  ],
-  firstFrameDropped: [
-    (study, id) => {
-      const images = Array.from({ length: 12 }, (_, i) => (i < 5 ? Buffer.alloc(0) : jpegImage(i)));
-      study.videos[`${id}.avi`] = aviFile(images);
-    },
-    /^video cannot be read: .*a dropped frame 3 that nothing precedes$/,
-  ],
-  videoIsDicom: [
-    (study, id) => (study.videos[`${id}.avi`] = Buffer.from(`${'\0'.repeat(128)}DICM`)),
-    /^video cannot be read: .*got a DICOM file$/,
-  ],
-  videoIsConcatenation: [
-    (study, id) => (study.videos[`${id}.avi`] = Buffer.from('ffconcat version 1.0\nfile /etc/passwd\n')),
-    /^video cannot be read: .*got a play list$/,
-  ],
-  videoIsWebPage: [
-    (study, id) => (study.videos[`${id}.avi`] = Buffer.from('<html>sign in</html>')),
-    /^video cannot be read: .*got bytes that begin with "<html>/,
-  ],
-};
+const byId = ({ verdicts }: StudySet, id: string): Verdict[] => verdicts.filter((verdict) => verdict.id === id);
 
 describe('EchoNet-Dynamic in other dress and with other faults', () => {
   it('reads tables as spreadsheets and editors write them', async () => {
@@ -160,29 +103,44 @@ describe('EchoNet-Dynamic in other dress and with other faults', () => {
     }
   });
 
-  it('gives each fault its reason and goes on', async () => {
+  it('judges every kind of fault by itself and lets none stop the rest', async () => {
     const root = folderFor('faults');
-    const studies = Object.entries(faults).map(([id, [change]]) => {
-      const study = goodStudy(id);
-      change(study, id);
-      return study;
-    });
-    writeEchoNet(root, [...studies, goodStudy('last')]);
+    writeEchoNetFaults(root);
+    const set = await readEchoNetDynamic(root);
+    for (const [id, { reason }] of Object.entries(echonetFaults)) {
+      const verdict = byId(set, id).at(-1);
+      assert.ok(verdict, id);
+      if (reason === 'usable') {
+        assert.deepEqual([verdict.usable, verdict.reasons], [true, []], id);
+      } else {
+        assert.equal(verdict.usable, false, id);
+        assert.ok(
+          verdict.reasons.every((text) => reason.test(text)),
+          `${id}: ${verdict.reasons.join(' | ')}`,
+        );
+      }
+    }
+    const usableOf = (id: string): boolean[] => byId(set, id).map(({ usable }) => usable);
+    assert.deepEqual(usableOf('listedTwiceAlike'), [true, false]);
+    assert.deepEqual(usableOf('listedTwiceDiffering'), [false, false]);
+    assert.equal(byId(set, 'efNaN')[0]!.EF, null);
+    assert.equal(byId(set, 'tracedOnce')[0]!.edFrame, null);
+    assert.equal(set.studies.find(({ id }) => id === 'fpsMissing')?.fps, 30);
+    const usable = Object.keys(echonetFaults).filter((id) => echonetFaults[id]!.reason === 'usable');
+    assert.deepEqual(set.studies.map(({ id }) => id).sort(), ['first', ...usable, 'listedTwiceAlike', 'last'].sort());
+  });
+
+  it('leaves out what is named in no way that a file system knows', async () => {
+    const root = folderFor('unnameable');
+    const long = 'x'.repeat(5000);
+    const [latin, endless] = [goodStudy('latin'), goodStudy('endless')];
+    latin.list[0]!['FileName'] = 'M\xfcller';
+    endless.list[0]!['FileName'] = long;
+    writeEchoNet(root, [latin, endless]);
     rewrite(join(root, 'FileList.csv'), (text) => Buffer.from(text, 'latin1'));
     const set = await readEchoNetDynamic(root);
-    const idOf: Record<string, string> = { idInLatin1: 'M\ufffdller', nameOfLength5000: 'x'.repeat(5000) };
-    for (const [id, [, reason]] of Object.entries(faults)) {
-      const verdict = verdictOn(set, idOf[id] ?? id);
-      assert.ok(verdict !== undefined && !verdict.usable, id);
-      assert.ok(
-        verdict.reasons.every((text) => reason.test(text)),
-        `${id}: ${verdict.reasons.join(' | ')}`,
-      );
-    }
-    assert.deepEqual(
-      set.studies.map(({ id }) => id),
-      ['last'],
-    );
+    assert.match(verdictOn(set, 'M\ufffdller').reasons.join(), /video is missing: Videos\/M\ufffdller\.avi$/);
+    assert.match(verdictOn(set, long).reasons.join(), /video cannot be opened: .* \(ENAMETOOLONG\)$/);
   });
 
   it('waits for no pipe and reads no folder, device or circle of links as a video', { timeout: 20_000 }, async () => {
@@ -216,10 +174,20 @@ describe('EchoNet-Dynamic in other dress and with other faults', () => {
       execFileSync('mkfifo', [join(root, table)]);
       await assert.rejects(readEchoNetDynamic(root), new RegExp(`got no ${table} in it`));
     }
+    const folder = good('folder');
+    rmSync(join(folder, 'FileList.csv'));
+    mkdirSync(join(folder, 'FileList.csv'));
+    await assert.rejects(readEchoNetDynamic(folder), /got no FileList\.csv in it; what bears that name is no file\.$/);
     const lower = good('lower');
     renameSync(join(lower, 'FileList.csv'), join(lower, 'filelist.CSV'));
     await assert.rejects(readEchoNetDynamic(lower), /got no FileList\.csv in it; name filelist\.CSV as it was/);
     await assert.rejects(readEchoNetDynamic(folderFor('empty')), /got no FileList\.csv in it; point to the folder/);
+  });
+
+  it('refuses a list longer than any that is right, instead of filling the memory', async () => {
+    const root = good('long');
+    rewrite(join(root, 'FileList.csv'), (text) => text + 'X,60,40,100,16,16,50,12,TRAIN\n'.repeat(200_001));
+    await assert.rejects(readEchoNetDynamic(root), /FileList\.csv: expected at most 200000 rows, got more\.$/);
   });
 
   it('reports files whose names are no UTF-8', async () => {
@@ -236,16 +204,6 @@ describe('EchoNet-Dynamic in other dress and with other faults', () => {
       verdicts.slice(3).map(({ id, reasons }) => [id, reasons]),
       [['x\ufffd\ufffd', ['not in FileList.csv: there is only a video']]],
     );
-  });
-
-  it('takes text from data for nothing but text', async () => {
-    const id = '<script>alert(1)</script>'.replace('/', '∕');
-    const root = folderFor('html');
-    const odd = goodStudy(id);
-    odd.list[0]!['Split'] = '\u001b[2J<b>';
-    writeEchoNet(root, [goodStudy('A'), odd]);
-    const set = await readEchoNetDynamic(root);
-    assert.match(verdictOn(set, id).reasons.join(), /^split is unknown: "\\u\{1b\}\[2J<b>"/);
   });
 
   it('keeps the header of FileList.csv for what it is', async () => {

@@ -73,7 +73,7 @@ describe('files/csv', () => {
     assert.deepEqual(await csvHeader(path), ['FileName', 'X', 'Y', 'Frame']);
     await assert.rejects(
       csvHeader(join(folder, 'absent.csv')),
-      /^BadInput: absent\.csv: expected a file .*, got ENOENT\.$/,
+      /^BadInput: absent\.csv: expected a file .*, got ENOENT \(nothing of that name\)\.$/,
     );
   });
 

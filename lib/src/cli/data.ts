@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { BadInput } from '../host/errors.js';
 import { abortOnInterrupt } from '../host/abort.js';
-import { printable } from '../host/text.js';
+import { printable, printableJson } from '../host/text.js';
 import { datasetNames, openDataset, parseDatasetName } from '../data/dataset.js';
 import type { StudySet, Verdict } from '../data/study.js';
 import { datasetManifest } from '../dataset_manifests.js';
@@ -57,6 +57,8 @@ function toText({ dataset, root, studies, verdicts, notes = [] }: StudySet): str
   for (const [kind, { count, example }] of kinds) {
     lines.push(`${String(count).padStart(7)}  ${kind.padEnd(width)}  ${example}`);
   }
+  if (verdicts.length > studies.length)
+    lines.push('', 'Every study that is left out stands, with all its reasons, in what --json prints.');
   const { licence, terms_url } = datasetManifest(dataset);
   const terms = `Licence: ${licence}${terms_url === null ? '' : `; terms: ${terms_url}`}`;
   return [...lines, '', terms, 'For research only; not for clinical use.'].join('\n');
@@ -67,7 +69,7 @@ async function check(options: CheckOptions): Promise<void> {
   try {
     const { dataset, dataRoot, limit, json } = options;
     const set = await openDataset(parseDatasetName(dataset), dataRoot, { limit, signal });
-    process.stdout.write(`${json === true ? JSON.stringify(toJson(set), null, 2) : toText(set)}\n`);
+    process.stdout.write(`${json === true ? printableJson(toJson(set)) : toText(set)}\n`);
     if (set.studies.length === 0) process.exitCode = 2;
   } finally {
     release();
@@ -79,7 +81,9 @@ export function dataCommand(): Command {
   const command = new Command('data').description('look at data sets');
   command
     .command('check')
-    .description('say which studies are usable, which are not and why; decodes nothing')
+    .description(
+      'say which studies are usable, which are not and why; decodes no whole video where ED and ES are known',
+    )
     .requiredOption('--dataset <name>', datasetNames.join(' or '))
     .requiredOption('--data-root <dir>', "the data set's folder")
     .option('--limit <n>', 'check only this many studies, spread evenly', parseLimit)

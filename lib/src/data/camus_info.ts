@@ -23,22 +23,24 @@ export interface CamusInfo {
 
 const largestInfo = 65536;
 
-/** The lines `Key: value` of a cfg file; the reasons name what is said twice in different ways. */
+/** The lines `Key: value` of a cfg file, keys in any case; the reasons name what is said twice in different ways. */
 function fieldsOf(path: string): { fields: Map<string, string>; reasons: string[] } {
   const name = printable(basename(path));
   const text = withByteFile(path, ({ size, read }) => {
     if (size <= largestInfo) return read(0, size).toString('utf8');
     throw new BadInput({ where: name, expected: `at most ${largestInfo} bytes`, got: String(size) });
   });
+  // By keys in lower case.
   const fields = new Map<string, string>();
   const reasons: string[] = [];
   for (const line of text.replace(/^\uFEFF/, '').split(/\r\n|\r|\n/)) {
     const colon = line.indexOf(':');
     if (colon < 0) continue;
-    const key = line.slice(0, colon).trim();
+    const written = line.slice(0, colon).trim();
+    const key = written.toLowerCase();
     const value = line.slice(colon + 1).trim();
     if ((fields.get(key) ?? value) !== value)
-      reasons.push(`cfg contradicts itself: ${name} has two ${printable(key, 20)}`);
+      reasons.push(`cfg contradicts itself: ${name} has two ${printable(written, 20)}`);
     fields.set(key, value);
   }
   return { fields, reasons };
@@ -56,7 +58,7 @@ class Fields {
 
   /** A number that is needed. */
   number(key: string, expected: string, accepts: (value: number) => boolean): number | null {
-    const text = this.fields.get(key);
+    const text = this.fields.get(key.toLowerCase());
     const value = parseNumber(text ?? '');
     if (accepts(value)) return value;
     if (text === undefined) this.reasons.push(`cfg lacks a key: ${this.name} has no ${key}`);
@@ -69,7 +71,7 @@ class Fields {
 
   /** A field that is not needed, as `parse` understands it. */
   optional<T>(key: string, parse: (text: string) => T | undefined): T | undefined {
-    const text = this.fields.get(key);
+    const text = this.fields.get(key.toLowerCase());
     if (text === undefined) return undefined;
     const value = parse(text);
     if (value === undefined) this.notes.push(`${key} is unknown: "${printable(text, 20)}"`);

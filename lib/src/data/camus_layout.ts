@@ -46,7 +46,7 @@ function foldersIn(folder: string): string[] {
       .map(({ name }) => name)
       .sort();
   } catch (error) {
-    throw unreadable(folder, error);
+    throw unreadable(folder, error, 'folder');
   }
 }
 
@@ -66,7 +66,7 @@ export function findCamusFolder(dataRoot: string): CamusFolder {
   const folders = database === root ? inRoot : foldersIn(database);
   const patients = folders.filter((name) => patientName.test(name));
   if (patients.length === 0) {
-    const old = inRoot.includes('training') && inRoot.includes('testing');
+    const old = inRoot.includes('training') || inRoot.includes('testing');
     const got = old
       ? 'the older layout of CAMUS (training/, testing/ with .mhd files)'
       : 'no folder of a patient in it';
@@ -130,10 +130,11 @@ export function readCamusSplits({ root }: CamusFolder): CamusSplits {
   const splits = new Map<string, Set<Split>>();
   for (const { path, split } of found) {
     const text = withByteFile(path, ({ size, read }) => read(0, Math.min(size, largestSplit))).toString('utf8');
-    for (const patient of text
+    const names = text
+      .toLowerCase()
       .replace(/^\uFEFF/, '')
-      .split(/\s+/)
-      .filter(Boolean)) {
+      .split(/\s+/);
+    for (const patient of names.filter(Boolean)) {
       splits.set(patient, (splits.get(patient) ?? new Set<Split>()).add(split));
     }
   }

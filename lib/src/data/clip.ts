@@ -132,8 +132,8 @@ function checkFile(path: string): void {
   });
 }
 
-/** What a clip's header and index say. */
-export type ClipHeader = Pick<Source, 'decoder' | 'coding' | 'frames' | 'fps'>;
+/** What a clip's header and index say, and its frames as the file holds them. */
+export type ClipHeader = Pick<Source, 'decoder' | 'coding' | 'frames' | 'fps' | 'read'>;
 
 /** Checks a clip by header and index, without decoding. @throws BadInput as {@link openClip}. */
 export async function inspectClip(path: string, options: FrameOptions = {}): Promise<ClipHeader> {

@@ -1,5 +1,5 @@
-import { existsSync, realpathSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
 import { yieldToEvents } from '../host/abort.js';
 import { BadInput } from '../host/errors.js';
 import { startProgress } from '../host/progress.js';
@@ -7,12 +7,13 @@ import { printable } from '../host/text.js';
 import { csvHeader, csvRows, type CsvRow } from '../files/csv.js';
 import { inspectClip, openClip, type ClipHeader } from './clip.js';
 import { findClipCycle } from './clip_cycle.js';
+import { duplicateRows } from './duplicates.js';
 import type { ReadOptions } from './echonet_dynamic.js';
 import { readLabels, readSplit } from './labels.js';
 import { spread } from './spread.js';
 import type { Study, StudySet, Verdict, View } from './study.js';
 import { parseNumber } from './tracings.js';
-import { locateVideo, openVideoFolder, type VideoFolder } from './video_check.js';
+import { codecFault, locateVideo, openVideoFolder, type VideoFolder } from './video_check.js';
 
 const required = ['FileName', 'EDV', 'ESV', 'EF', 'Split'] as const;
 const optional = ['ED', 'ES', 'View', 'Patient'] as const;
@@ -22,6 +23,7 @@ type Values = Readonly<Partial<Record<Column, string>> & Record<(typeof required
 interface Row {
   readonly row: number;
   readonly values: Values;
+  readonly fault: string | null;
 }
 
 /** ED and ES of a row, or why there are none. */
@@ -40,14 +42,24 @@ async function readRows(table: string): Promise<Row[]> {
   const header = await csvHeader(table);
   const columns: Column[] = [...required, ...optional.filter((column) => header.includes(column))];
   const rows: Row[] = [];
-  for await (const { row, values } of csvRows(table, columns) as AsyncIterable<CsvRow<Column>>)
-    rows.push({ row, values });
+  for await (const row of csvRows(table, columns) as AsyncIterable<CsvRow<Column>>) rows.push(row);
   return rows;
 }
 
+/** Rows of the same file, however its path is written; every column counts but the name. */
+function duplicates(rows: readonly Row[], folder: string): Map<number, string> {
+  const named = rows.filter(({ values }) => values.FileName !== '');
+  return duplicateRows(
+    named.map(({ row, values }) => {
+      const { FileName, ...said } = values;
+      return { row, key: relative(folder, resolve(folder, FileName)), content: JSON.stringify(said) };
+    }),
+  );
+}
+
 /** What is wrong with rows taken together: a file twice, a patient in two parts. By row number. */
-function conflicts(rows: readonly Row[]): Map<number, string[]> {
-  const files = new Map<string, number>();
+function conflicts(rows: readonly Row[], folder: string): Map<number, string[]> {
+  const twice = duplicates(rows, folder);
   const splits = new Map<string, Set<string>>();
   const patientOf = ({ values }: Row): string => values.Patient || values.FileName;
   for (const row of rows) {
@@ -56,10 +68,8 @@ function conflicts(rows: readonly Row[]): Map<number, string[]> {
   }
   const found = new Map<number, string[]>();
   for (const row of rows) {
-    const first = files.get(row.values.FileName);
-    const reasons: string[] = [];
-    if (first === undefined) files.set(row.values.FileName, row.row);
-    else reasons.push(`duplicate row: row ${row.row} names the file of row ${first}`);
+    const duplicate = twice.get(row.row);
+    const reasons = [...(row.fault === null ? [] : [row.fault]), ...(duplicate === undefined ? [] : [duplicate])];
     const parts = splits.get(patientOf(row));
     if (parts !== undefined && parts.size > 1)
       reasons.push(`patient is in several splits: ${printable([...parts].join(', '))}`);
@@ -80,7 +90,20 @@ async function framesOf(values: Values, path: string, clip: ClipHeader, options:
     return frame < clip.frames ? [] : [`frame beyond the clip: ${name} ${frame} of ${clip.frames} (0-based)`];
   });
   if (faults.length === 0 && edFrame === esFrame) faults.push(`ED and ES are the same frame: ${edFrame}`);
+  if (faults.length === 0) faults.push(...(await decodingFaults(clip, [edFrame, esFrame], options)));
   return faults.length > 0 ? noFrames(...faults) : { edFrame, esFrame, reasons: [], notes: [] };
+}
+
+/** Decodes the two frames, of which the header of such files says too little. */
+async function decodingFaults(clip: ClipHeader, frames: readonly number[], { signal }: ReadOptions): Promise<string[]> {
+  try {
+    const images = await clip.read(frames, { signal });
+    const sizes = new Set(images.map(({ width, height }) => `${width} × ${height}`));
+    return sizes.size > 1 ? [`ED and ES differ in size: ${[...sizes].join(' and ')} pixels`] : [];
+  } catch (error) {
+    if (!(error instanceof BadInput)) throw error;
+    return [`frames cannot be decoded: ${sentence(error)}`];
+  }
 }
 
 async function findFrames(path: string, { signal }: ReadOptions): Promise<FramesFound> {
@@ -104,31 +127,39 @@ type Opened =
   | { readonly path: string; readonly header: ClipHeader; readonly reasons?: undefined }
   | { readonly path: null; readonly header: null; readonly reasons: readonly string[] };
 
-async function openRow({ FileName }: Values, videos: VideoFolder, options: ReadOptions): Promise<Opened> {
+async function openRow({ row, values }: Row, videos: VideoFolder, options: ReadOptions): Promise<Opened> {
+  const { FileName } = values;
+  const none = (...reasons: string[]): Opened => ({ path: null, header: null, reasons });
+  if (FileName === '') return none(`FileName is empty: row ${row}`);
   const located = locateVideo(FileName, videos);
-  if (located.kind === 'none') return { path: null, header: null, reasons: located.reasons };
+  if (located.kind === 'none') return none(...located.reasons);
   try {
-    return { path: located.path, header: await inspectClip(located.path, { signal: options.signal }) };
+    const header = await inspectClip(located.path, { signal: options.signal });
+    const isOtherAvi = header.decoder === 'ffmpeg' && header.coding !== 'video';
+    const faults = isOtherAvi ? codecFault(header.coding, videos.hasFfmpeg) : [];
+    return faults.length > 0 ? none(...faults) : { path: located.path, header };
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;
-    return { path: null, header: null, reasons: [`clip cannot be read: ${sentence(error)}`] };
+    return none(`clip cannot be read: ${sentence(error)}`);
   }
 }
 
 function viewOf({ View: text = '' }: Values): View | null {
-  if (text === '') return '4CH';
-  return text === '4CH' || text === '2CH' ? text : null;
+  const view = text.toUpperCase();
+  if (view === '') return '4CH';
+  return view === '4CH' || view === '2CH' ? view : null;
 }
 
 async function examine(
-  { values }: Row,
+  row: Row,
   conflicting: readonly string[],
   videos: VideoFolder,
   options: ReadOptions,
 ): Promise<{ verdict: Verdict; study: Study | null }> {
+  const { values } = row;
   const labels = readLabels(values);
   const [split, view] = [readSplit(values.Split), viewOf(values)];
-  const opened = await openRow(values, videos, options);
+  const opened = await openRow(row, videos, options);
   const frames = opened.path === null ? noFrames() : await framesOf(values, opened.path, opened.header, options);
   const reasons = [
     ...conflicting,
@@ -168,22 +199,28 @@ function foundNotes(verdicts: readonly Verdict[]): string[] {
   ];
 }
 
+/** The path of the table in a folder. */
+function tableIn(folder: string): string {
+  const table = join(folder, 'clips.csv');
+  if (existsSync(table)) return table;
+  const fix = `write one with the columns ${required.join(',')} and, where known, ${optional.join(',')}`;
+  const entry = statSync(folder, { throwIfNoEntry: false });
+  const got = entry === undefined ? 'no such folder' : entry.isDirectory() ? 'none in it' : 'a file';
+  throw new BadInput({ where: printable(folder, 200), expected: 'a folder with clips.csv', got, fix });
+}
+
 /**
  * Reads a folder of clips of one's own (AVI, MP4, MOV, ultrasound DICOM) by its `clips.csv`: `FileName` (a path below the
  * folder), `EDV` and `ESV` (mL), `EF` (%), `Split`, and where wanted `ED` and `ES` (0-based frames; both empty: found from the
- * motion, which decodes the clip), `View` (4CH, the default, or 2CH) and `Patient`. Every clip left out has its reasons; a
+ * motion, which decodes the clip; else the two alone are decoded), `View` (4CH, the default, or 2CH) and `Patient`. Every clip left out has its reasons; a
  * folder without the table, or without one of its columns, is {@link BadInput}.
  */
 export async function readClips(root: string, options: ReadOptions = {}): Promise<StudySet> {
   const folder = resolve(root);
-  const table = join(folder, 'clips.csv');
-  if (!existsSync(table)) {
-    const fix = `write one with the columns ${required.join(',')} and, where known, ${optional.join(',')}`;
-    throw new BadInput({ where: printable(folder, 200), expected: 'a folder with clips.csv', got: 'none in it', fix });
-  }
+  const table = tableIn(folder);
   const rows = await readRows(table);
   if (rows.length === 0) throw new BadInput({ where: table, expected: 'one row a clip', got: 'none' });
-  const conflicting = conflicts(rows);
+  const conflicting = conflicts(rows, folder);
   const videos = await openVideoFolder(folder, folder);
   const chosen = spread(rows, options.limit);
   const progress = startProgress('checking clips', chosen.length);

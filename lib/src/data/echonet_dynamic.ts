@@ -1,10 +1,10 @@
-import { readdirSync } from 'node:fs';
 import { BadInput } from '../host/errors.js';
 import { yieldToEvents } from '../host/abort.js';
 import { startProgress } from '../host/progress.js';
 import { printable } from '../host/text.js';
 import { csvRows, type CsvRow } from '../files/csv.js';
-import { findEchoNetFolder } from './echonet_layout.js';
+import { duplicateRows } from './duplicates.js';
+import { findEchoNetFolder, namesIn } from './echonet_layout.js';
 import { readLabels, readSplit } from './labels.js';
 import { spread } from './spread.js';
 import type { CinePicture, Study, StudySet, Verdict } from './study.js';
@@ -24,6 +24,8 @@ export interface ReadOptions {
 const ownPicture: CinePicture = { preparation: 'sector', field: null };
 
 const listColumns = ['FileName', 'EF', 'ESV', 'EDV', 'FPS', 'Split'] as const;
+/** The data set has 10,030; a table a hundred times as long would fill the memory before anybody sees that it is a wrong one. */
+const mostRows = 200_000;
 type ListColumn = (typeof listColumns)[number];
 type ListRow = CsvRow<ListColumn>;
 
@@ -41,31 +43,11 @@ function unlisted(id: string, reason: string): Verdict {
   return { id, view: '4CH', usable: false, reasons: [reason], ...nothing };
 }
 
-/**
- * Why a row is a duplicate, by row number. Of rows that say the same the first counts; where they differ none does, since
- * nobody can tell which is right.
- */
+/** Every column counts but the name. */
 function duplicates(rows: readonly ListRow[]): Map<number, string> {
-  const byId = new Map<string, ListRow[]>();
-  for (const row of rows) {
-    const id = idOf(row.values.FileName);
-    const same = byId.get(id);
-    if (same === undefined) byId.set(id, [row]);
-    else same.push(row);
-  }
-  const reasons = new Map<number, string>();
-  const content = ({ values }: ListRow): string => JSON.stringify(listColumns.slice(1).map((column) => values[column]));
-  for (const same of byId.values()) {
-    if (same.length === 1) continue;
-    const [first, ...later] = same.map(({ row }) => row);
-    if (new Set(same.map(content)).size === 1) {
-      for (const row of later) reasons.set(row, `duplicate row: row ${row} says the same as row ${first}`);
-    } else {
-      const listed = `rows ${[first, ...later].join(', ')}`;
-      for (const { row } of same) reasons.set(row, `duplicate rows that differ: ${listed}`);
-    }
-  }
-  return reasons;
+  const contentOf = ({ values }: ListRow): string =>
+    JSON.stringify(listColumns.slice(1).map((column) => values[column]));
+  return duplicateRows(rows.map((row) => ({ row: row.row, key: idOf(row.values.FileName), content: contentOf(row) })));
 }
 
 function nameless(row: number): VideoCheck {
@@ -79,7 +61,7 @@ interface Context {
   readonly picture: CinePicture;
 }
 
-function examine({ row, values }: ListRow, context: Context): Finding {
+function examine({ row, values, fault }: ListRow, context: Context): Finding {
   const id = idOf(values.FileName);
   const duplicate = context.duplicates.get(row);
   const labels = readLabels(values);
@@ -89,6 +71,7 @@ function examine({ row, values }: ListRow, context: Context): Finding {
   const wanted = traced === null ? [] : [traced.edFrame, traced.esFrame];
   const video: VideoCheck = id === '' ? nameless(row) : checkVideo(`${id}.avi`, wanted, context.videos);
   const reasons: string[] = [
+    ...(fault === null ? [] : [fault]),
     ...(duplicate === undefined ? [] : [duplicate]),
     ...labels.reasons,
     ...(split === null ? [`split is unknown: "${printable(values.Split, 20)}", expected TRAIN, VAL or TEST`] : []),
@@ -130,7 +113,7 @@ function examine({ row, values }: ListRow, context: Context): Finding {
 
 /** Tracings and videos that FileList.csv does not name. */
 function unlistedOnes(ids: ReadonlySet<string>, tracings: ReadonlyMap<string, Tracing>, videos: string): Verdict[] {
-  const files = readdirSync(videos).filter((name) => name.toLowerCase().endsWith('.avi'));
+  const files = namesIn(videos).filter((name) => name.toLowerCase().endsWith('.avi'));
   const filed = new Set(files.map(idOf));
   const unnamed = [...new Set([...tracings.keys(), ...filed])].filter((id) => !ids.has(id));
   return unnamed.map((id) => {
@@ -149,9 +132,15 @@ export async function readEchoNetDynamic(root: string, options: ReadOptions = {}
   const { limit, signal, dataset = 'echonet-dynamic', picture = ownPicture } = options;
   const folder = await findEchoNetFolder(root);
   const rows: ListRow[] = [];
-  for await (const row of csvRows(folder.fileList, listColumns)) rows.push(row);
+  for await (const row of csvRows(folder.fileList, listColumns)) {
+    if (rows.length === mostRows) {
+      throw new BadInput({ where: folder.fileList, expected: `at most ${mostRows} rows`, got: 'more' });
+    }
+    rows.push(row);
+  }
   if (rows.length === 0) throw new BadInput({ where: folder.fileList, expected: 'one row a study', got: 'none' });
-  const tracings = await readTracings(folder.tracings);
+  const ids = new Set(rows.map(({ values }) => idOf(values.FileName)));
+  const tracings = await readTracings(folder.tracings, ids);
   const videos = await openVideoFolder(folder.root, folder.videos);
   const context: Context = { tracings, videos, duplicates: duplicates(rows), picture };
   const chosen = spread(rows, limit);
@@ -163,7 +152,6 @@ export async function readEchoNetDynamic(root: string, options: ReadOptions = {}
     progress.advance();
   }
   progress.end();
-  const ids = new Set(rows.map(({ values }) => idOf(values.FileName)));
   const others = limit === undefined ? unlistedOnes(ids, tracings, folder.videos) : [];
   return {
     dataset,

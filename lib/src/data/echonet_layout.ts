@@ -24,11 +24,12 @@ function kindOf(path: string): 'file' | 'folder' | null {
   }
 }
 
-function namesIn(folder: string): string[] {
+/** Names of what a folder holds. @throws BadInput where it may not be looked into. */
+export function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch (error) {
-    throw unreadable(folder, error);
+    throw unreadable(folder, error, 'folder');
   }
 }
 
@@ -38,6 +39,7 @@ const pediatric = 'the layout of EchoNet-Pediatric, which gives no EDV and ESV';
 function adviceFor(root: string): string {
   const names = namesIn(root);
   const alike = names.find((name) => name.toLowerCase() === 'filelist.csv');
+  if (alike === 'FileList.csv') return 'what bears that name is no file';
   if (alike !== undefined) return `name ${printable(alike)} as it was: FileList.csv`;
   const inside = names.filter((name) => kindOf(join(root, name)) === 'folder');
   if (inside.includes('A4C') || inside.includes('PSAX')) return `this is ${pediatric}`;

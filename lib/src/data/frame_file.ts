@@ -25,18 +25,41 @@ function sliceOf({ shape, values }: Nifti, frame: number | null, where: string):
   return values.subarray(frame * size, (frame + 1) * size);
 }
 
+/** An echocardiogram has up to two million pixels, some tenths of a millimetre apart; what lies far outside is a damaged header. */
+const mostPixels = 2 ** 22;
+const [leastSpacing, mostSpacing] = [0.01, 10];
+
+function checkScale({ shape, spacing }: Nifti, where: string): void {
+  const [width, height] = shape as readonly [number, number];
+  if (width * height > mostPixels) {
+    throw new BadInput({ where, expected: `a picture of at most ${mostPixels} pixels`, got: `${width} × ${height}` });
+  }
+  if (spacing.every((mm) => mm >= leastSpacing && mm <= mostSpacing)) return;
+  const expected = `a spacing of pixels (pixdim) from ${leastSpacing} to ${mostSpacing} mm`;
+  throw new BadInput({ where, expected, got: spacing.join(' × ') });
+}
+
+/** Whether a picture was scaled to 0 … 1, of which rounding would leave black and white. */
+function areFractions(values: Float32Array): boolean {
+  return values.every((value) => value <= 1) && values.some((value) => !Number.isInteger(value));
+}
+
 /** What the values of a picture mean: grey levels, which are rounded, or labels, which are whole numbers. */
 export type FrameValues = 'grey' | 'labels';
 
-/** Reads an 8-bit picture of a NIfTI file; another form and values outside 0 … 255 are {@link BadInput}. */
+/** Reads an 8-bit picture of a NIfTI file; another form or scale and values outside 0 … 255 are {@link BadInput}. */
 export function readFrameFile({ path, frame }: FrameFile, meaning: FrameValues = 'grey'): SpacedImage {
   const where = printable(basename(path));
   const nifti = readNifti(path);
+  checkScale(nifti, where);
   const values = sliceOf(nifti, frame, where);
   const [width, height] = nifti.shape as readonly [number, number];
   if (values instanceof Uint8Array) return { image: { width, height, data: values }, spacing: nifti.spacing };
   const odd = values.find((value) => !(value >= 0 && value <= 255));
   if (odd !== undefined) throw new BadInput({ where, expected: 'values from 0 to 255', got: String(odd) });
+  if (meaning === 'grey' && areFractions(values)) {
+    throw new BadInput({ where, expected: 'grey levels from 0 to 255', got: 'fractions from 0 to 1' });
+  }
   const broken = meaning === 'labels' ? values.find((value) => !Number.isInteger(value)) : undefined;
   if (broken !== undefined) throw new BadInput({ where, expected: 'labels, whole numbers', got: String(broken) });
   return { image: { width, height, data: Uint8Array.from(values, Math.round) }, spacing: nifti.spacing };

@@ -10,8 +10,11 @@ export function ejectionFraction(EDV: number, ESV: number): number {
 /** How far a labelled EF may lie from that of its volumes, percentage points; it may come from another measurement. */
 export const efTolerance = 5;
 
-/** The largest volume taken for one, mL. */
-export const largestVolume = 1000;
+/** The volumes taken for ones, mL: those of a child born too early and more, so that litres are none. */
+const [leastVolume, largestVolume] = [0.5, 1000];
+
+/** The least EF taken for one, %, so that a fraction of 1 is none. */
+const leastEF = 1;
 
 /** The labels of a study as its row gives them (NaN where it is no number), and what is wrong with them. */
 export interface Labels {
@@ -40,19 +43,21 @@ export function efDisagreement(EF: number, ESV: number, EDV: number): string[] {
 
 function range(EF: number, ESV: number, EDV: number): string[] {
   const reasons: string[] = [];
-  if (!(EF > 0 && EF < 100)) reasons.push(`EF out of range: ${short(EF)} %, expected above 0 and below 100`);
+  if (!(EF >= leastEF && EF < 100)) {
+    reasons.push(`EF out of range: ${short(EF)} %, expected from ${leastEF} to below 100`);
+  }
   for (const [name, volume] of [
     ['ESV', ESV],
     ['EDV', EDV],
   ] as const) {
-    if (volume > 0 && volume <= largestVolume) continue;
-    reasons.push(`${name} out of range: ${short(volume)} mL, expected above 0 and at most ${largestVolume}`);
+    if (volume >= leastVolume && volume <= largestVolume) continue;
+    reasons.push(`${name} out of range: ${short(volume)} mL, expected ${leastVolume} to ${largestVolume}`);
   }
   return reasons;
 }
 
 /**
- * Checks the labels of a row: each a number; 0 < EF < 100 %; 0 < volumes ≤ 1000 mL; ESV below EDV; EF within five
+ * Checks the labels of a row: each a number; 1 ≤ EF < 100 %; 0.5 ≤ volumes ≤ 1000 mL; ESV below EDV; EF within five
  * percentage points of 100 · (EDV − ESV)/EDV.
  */
 export function readLabels(row: Readonly<Record<'EF' | 'ESV' | 'EDV', string>>): Labels {

@@ -74,10 +74,10 @@ function middleOfValve(places: readonly Place[]): Place {
   return mean([one, farthestFrom(one, places)]);
 }
 
-/** The apex: the middle of what is nearly as far from the valve as the farthest place, since a blunt tip has no one pixel. */
-function apexOf(base: Place, places: readonly Place[]): Place {
-  const most = distance(base, farthestFrom(base, places));
-  return mean(places.filter((place) => distance(base, place) > 0.95 * most));
+/** The apex: the middle of what is nearly as far from the valve as the farthest pixel, since a blunt tip has no one pixel. */
+function apexOf(base: Place, pixels: readonly number[], placeOf: (pixel: number) => Place): Place {
+  const most = pixels.reduce((far, pixel) => Math.max(far, distance(base, placeOf(pixel))), 0);
+  return mean(pixels.filter((pixel) => distance(base, placeOf(pixel)) > 0.95 * most).map(placeOf));
 }
 
 /** A pixel is spread over the discs in this many parts a side. */
@@ -102,24 +102,23 @@ export function discsOf(mask: GreyImage, spacing: Spacing, discs = 20): DiscsOfM
   ];
   const valve = valveOf(mask, pixels);
   if (valve.length < 2) return { kind: 'none', reason: 'mask without mitral valve' };
-  const places = pixels.map(placeOf);
   const base = middleOfValve(valve.map(placeOf));
-  const apex = apexOf(base, places);
+  const apex = apexOf(base, pixels, placeOf);
   const span = distance(base, apex);
   if (span === 0) return { kind: 'none', reason: 'left ventricle too small' };
   const along: Place = [(base[0] - apex[0]) / span, (base[1] - apex[1]) / span];
   const offsets = partsAlong(along, spacing);
   const reach = Math.max(...offsets);
   let [first, last] = [Infinity, -Infinity];
-  for (const place of places) {
-    const at = dot(place, along);
+  for (const pixel of pixels) {
+    const at = dot(placeOf(pixel), along);
     first = Math.min(first, at - reach);
     last = Math.max(last, at + reach);
   }
   const length = last - first;
   const counts = new Array<number>(discs).fill(0);
-  for (const place of places) {
-    const at = dot(place, along) - first;
+  for (const pixel of pixels) {
+    const at = dot(placeOf(pixel), along) - first;
     for (const offset of offsets) {
       const disc = Math.min(discs - 1, Math.max(0, Math.floor(((at + offset) / length) * discs)));
       counts[disc] = (counts[disc] as number) + 1;

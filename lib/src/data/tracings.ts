@@ -56,16 +56,17 @@ interface GrowingTracing extends Tracing {
   readonly badRows: string[];
 }
 
-/** Reads `VolumeTracings.csv` of EchoNet-Dynamic: the tracings by study id. */
-export async function readTracings(path: string): Promise<Map<string, Tracing>> {
+/** Reads `VolumeTracings.csv` of EchoNet-Dynamic: the tracings by study id; of videos not among `wanted` only that there is one. */
+export async function readTracings(path: string, wanted: ReadonlySet<string>): Promise<Map<string, Tracing>> {
   const tracings = new Map<string, GrowingTracing>();
-  for await (const { row, values } of csvRows(path, tracingColumns)) {
+  for await (const { row, values, fault: ofRow } of csvRows(path, tracingColumns)) {
     const id = idOf(values.FileName);
     const tracing = tracings.get(id) ?? { frames: new Map<number, number[]>(), badRows: [] };
     tracings.set(id, tracing);
+    if (!wanted.has(id)) continue;
     const frame = parseNumber(values.Frame);
     const chord = [values.X1, values.Y1, values.X2, values.Y2].map(parseNumber);
-    const fault = faultOfRow(values, chord, frame);
+    const fault = ofRow ?? faultOfRow(values, chord, frame);
     const rows = tracing.frames.get(frame);
     if (fault !== undefined) tracing.badRows.push(`row ${row}, ${fault}`);
     else if (rows === undefined) tracing.frames.set(frame, chord);

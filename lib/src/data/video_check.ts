@@ -3,6 +3,7 @@ import { relative, resolve, sep } from 'node:path';
 import { BadInput } from '../host/errors.js';
 import { openAvi, type Avi } from '../files/avi.js';
 import { findFfmpeg } from '../files/ffmpeg.js';
+import { isDecodable, jpegSize } from '../files/jpeg.js';
 import { printable } from '../host/text.js';
 
 /** A video by its header and index, or why it cannot be used; nothing is decoded. */
@@ -67,18 +68,21 @@ export function locateVideo(name: string, { folder, allowed }: VideoFolder): Loc
   }
 }
 
-function codecFault(avi: Avi, hasFfmpeg: boolean): string[] {
-  if (avi.isMotionJpeg) return [];
-  const codec = printable(avi.codec);
-  if (!ffmpegCodecs.has(avi.codec)) return [`codec is unknown: "${codec}"`];
+/** Why a codec (other than Motion-JPEG) of an AVI file cannot be decoded here. */
+export function codecFault(name: string, hasFfmpeg: boolean): string[] {
+  const codec = printable(name);
+  if (!ffmpegCodecs.has(name)) return [`codec is unknown: "${codec}"`];
   return hasFfmpeg ? [] : [`codec needs ffmpeg: "${codec}", and there is none (FFMPEG_PATH, ffmpeg-static, PATH)`];
 }
 
 function frameFaults(avi: Avi, wanted: readonly number[]): string[] {
   return wanted.flatMap((frame) => {
     if (frame >= avi.frames) return [`frame beyond the clip: frame ${frame} of ${avi.frames} (0-based)`];
-    const start = avi.isMotionJpeg ? avi.readFrame(frame).subarray(0, 2).toString('hex') : 'ffd8';
-    return start === 'ffd8' ? [] : [`frame is no JPEG image: frame ${frame}`];
+    if (!avi.isMotionJpeg) return [];
+    const size = jpegSize(avi.readFrame(frame));
+    if (size === null) return [`frame is no JPEG image: frame ${frame}`];
+    if (isDecodable(size)) return [];
+    return [`frame has an impossible size: frame ${frame}, ${size.width} × ${size.height} pixels`];
   });
 }
 
@@ -88,7 +92,7 @@ export function checkVideo(name: string, wanted: readonly number[], videos: Vide
   if (found.kind === 'none') return found;
   try {
     const avi = openAvi(found.path);
-    const reasons = [...codecFault(avi, videos.hasFfmpeg), ...frameFaults(avi, wanted)];
+    const reasons = [...(avi.isMotionJpeg ? [] : codecFault(avi.codec, videos.hasFfmpeg)), ...frameFaults(avi, wanted)];
     if (reasons.length > 0) return { kind: 'none', reasons };
     return { kind: 'video', path: found.path, frames: avi.frames, fps: avi.fps };
   } catch (error) {

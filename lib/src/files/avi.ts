@@ -52,6 +52,10 @@ export function describeStart(bytes: Buffer): string {
   if (text.startsWith('\x1aE\xdf\xa3')) return 'a Matroska file';
   if (text.startsWith('\xff\xd8')) return 'a JPEG image';
   if (bytes.toString('latin1', 128, 132) === 'DICM') return 'a DICOM file';
+  if (text.startsWith('\x02\0\0\0UL')) return 'a DICOM file without the 128 bytes and "DICM" that begin one';
+  if (text.startsWith('\x89PNG')) return 'a PNG image';
+  if (text.startsWith('GIF8')) return 'a GIF image';
+  if (text.startsWith('PK\x03\x04')) return 'a ZIP file';
   return `bytes that begin with "${printable(text)}"`;
 }
 

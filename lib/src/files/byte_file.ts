@@ -12,11 +12,21 @@ export interface ByteFile {
   read(offset: number, length: number): Buffer;
 }
 
+const systemErrors: Readonly<Record<string, string>> = {
+  EACCES: 'no permission',
+  EPERM: 'no permission',
+  ENOENT: 'nothing of that name',
+  ELOOP: 'a circle of links',
+  EIO: 'an error of the disk',
+};
+
 /** A system error about a file (`ENOENT`, `EACCES`, …) as {@link BadInput}; anything else as it is. */
-export function unreadable(path: string, error: unknown): unknown {
+export function unreadable(path: string, error: unknown, what: 'file' | 'folder' = 'file'): unknown {
   if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return error;
   const where = printable(basename(path));
-  return new BadInput({ where, expected: 'a file that can be read', got: String(error.code) }, { cause: error });
+  const code = String(error.code);
+  const got = systemErrors[code] === undefined ? code : `${code} (${systemErrors[code]})`;
+  return new BadInput({ where, expected: `a ${what} that can be read`, got }, { cause: error });
 }
 
 /** Bytes in memory read as a file is. */

@@ -12,6 +12,8 @@ export interface CsvRow<Column extends string> {
   /** As a spreadsheet counts: the header is row 1. */
   readonly row: number;
   readonly values: Readonly<Record<Column, string>>;
+  /** A row with more fields than the header has, as a comma too many makes one; null where all is well. */
+  readonly fault: string | null;
 }
 
 /** Longest row in characters; an unclosed quote would otherwise swallow the file. */
@@ -20,7 +22,24 @@ const longestRow = 65536;
 const faults: Readonly<Record<string, string>> = {
   CSV_QUOTE_NOT_CLOSED: 'a quote that is never closed',
   CSV_MAX_RECORD_SIZE: 'a longer one, perhaps by a quote that is never closed',
+  CSV_NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE: 'one with text after a closing quote',
 };
+
+/** What is often taken for a table of text, by its first bytes. */
+const others: readonly (readonly [start: string, kind: string])[] = [
+  ['PK\x03\x04', 'a spreadsheet or ZIP file'],
+  ['\xd0\xcf\x11\xe0', 'an old spreadsheet'],
+  ['\x1f\x8b', 'a file packed by gzip'],
+  ['%PDF', 'a PDF file'],
+];
+
+function checkText(path: string): void {
+  const start = withByteFile(path, (file) => file.read(0, 4).toString('latin1'));
+  const other = others.find(([bytes]) => start.startsWith(bytes));
+  if (other === undefined) return;
+  const fix = 'save it as comma-separated values';
+  throw new BadInput({ where: `${basename(path)}, row 1`, expected: 'comma-separated text', got: other[1], fix });
+}
 
 /** The encoding by byte order mark, else by where the zero bytes of ASCII text stand. */
 function encodingOf(path: string): 'utf-8' | 'utf-16le' | 'utf-16be' {
@@ -44,6 +63,7 @@ interface RawRow {
 }
 
 async function* rawRows(path: string): AsyncGenerator<RawRow> {
+  checkText(path);
   const parser = parse({
     info: true,
     relax_column_count: true,
@@ -62,7 +82,11 @@ async function* rawRows(path: string): AsyncGenerator<RawRow> {
     const row = parser.info.records + parser.info.empty_lines + 1;
     const got = faults[error.code] ?? printable(error.code);
     throw new BadInput(
-      { where: `${basename(path)}, row ${row}`, expected: `rows of at most ${longestRow} characters`, got },
+      {
+        where: `${basename(path)}, row ${row}`,
+        expected: `rows of at most ${longestRow} characters`,
+        got,
+      },
       { cause: error },
     );
   } finally {
@@ -102,6 +126,13 @@ function positionsOf(header: readonly string[], columns: readonly string[], file
   });
 }
 
+/** Empty fields at the end are none: spreadsheets write them to fill a table. */
+function faultOf(record: readonly string[], width: number, row: number): string | null {
+  let filled = record.length;
+  while (filled > width && record[filled - 1] === '') filled -= 1;
+  return filled <= width ? null : `row has too many fields: row ${row} has ${filled}, the header ${width}`;
+}
+
 /**
  * The rows of a CSV file with a header, read as a stream: UTF-8 or UTF-16, with or without byte order mark, any line end,
  * quoted fields, further columns ignored, a short row filled with ''. A missing column is {@link BadInput}.
@@ -111,14 +142,17 @@ export async function* csvRows<Column extends string>(
   columns: readonly Column[],
 ): AsyncGenerator<CsvRow<Column>> {
   let positions: number[] | undefined;
+  let width = 0;
   for await (const { record, info } of rawRows(path)) {
     if (positions === undefined) {
       positions = positionsOf(record, columns, basename(path));
+      width = record.length;
       continue;
     }
     const at = positions;
     const values = Object.fromEntries(columns.map((column, i) => [column, record[at[i] as number] ?? '']));
-    yield { row: info.lines, values: values as Record<Column, string> };
+    const fault = faultOf(record, width, info.lines);
+    yield { row: info.lines, values: values as Record<Column, string>, fault };
   }
   if (positions === undefined) positionsOf([], columns, basename(path));
 }

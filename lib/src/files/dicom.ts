@@ -71,9 +71,10 @@ function sizeOf(fields: DicomFields, where: string): Size {
   const [height, width] = [fields.uint16('x00280010') ?? 0, fields.uint16('x00280011') ?? 0];
   const isSize = height > 0 && width > 0 && height * width <= mostPixels;
   demand(isSize, where, 'Rows and Columns', `pictures of at most ${mostPixels} pixels`, `${height} × ${width}`);
-  const [frames = 1] = fields.decimals('x00280008');
+  const text = fields.text('x00280008');
+  const frames = text === null ? 1 : (fields.decimals('x00280008')[0] ?? NaN);
   const isCount = Number.isInteger(frames) && frames > 0 && frames <= mostFrames;
-  demand(isCount, where, 'NumberOfFrames', `a whole number from 1 to ${mostFrames}`, frames);
+  demand(isCount, where, 'NumberOfFrames', `a whole number from 1 to ${mostFrames}`, text);
   return { height, width, frames };
 }
 

@@ -88,7 +88,20 @@ function inflate(bytes: Uint8Array, start: number): Buffer {
 /** What the parser finds wrong: it throws texts and objects besides errors. */
 function complaint(error: unknown): string {
   const inner = typeof error === 'object' && error !== null && 'exception' in error ? error.exception : error;
-  return printable(messageOf(inner), 120);
+  if (inner instanceof Error && 'code' in inner && inner.code === 'ERR_BUFFER_TOO_LARGE') {
+    return `more than ${largestDeflated / 2 ** 20} MB when unpacked`;
+  }
+  const text = messageOf(inner);
+  if (text.includes('missing required meta header attribute 0002,0010')) return 'no transfer syntax (0002,0010)';
+  return `a header that is cut short or damaged (${printable(text, 120)})`;
+}
+
+const MEDIUM_DIRECTORY = '1.2.840.10008.1.3.10';
+
+/** What a file without pixels is. */
+function pictureless(data: DataSet): string {
+  const isDirectory = data.string('x00020002') === MEDIUM_DIRECTORY;
+  return isDirectory ? 'the list of files of a medium (DICOMDIR); name the files themselves' : 'no pixel data';
 }
 
 type Parsed = { readonly data: DataSet; readonly element: Element } | { readonly fault: string };
@@ -98,9 +111,9 @@ function parse(bytes: Buffer): Parsed {
   try {
     const data = parseDicom(bytes, { untilTag: PIXEL_DATA, inflater: inflate });
     const element = data.elements[PIXEL_DATA];
-    return element === undefined ? { fault: 'no pixel data' } : { data, element };
+    return element === undefined ? { fault: pictureless(data) } : { data, element };
   } catch (error) {
-    return { fault: `an error (${complaint(error)})` };
+    return { fault: complaint(error) };
   }
 }
 

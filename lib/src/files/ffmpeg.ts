@@ -65,6 +65,13 @@ function isTimeout(error: unknown): boolean {
   );
 }
 
+/** What ffmpeg said last, without the addresses of its parts and the file's path. */
+function complaints(stderr: string, parameters: readonly string[]): string {
+  const input = parameters[parameters.indexOf('-i') + 1] ?? '';
+  const lines = stderr.replaceAll(`${input}: `, '').replaceAll(/^\[[^\]]* @ 0x[0-9a-f]+\] /gm, '');
+  return lines.trim().split('\n').slice(-2).join('; ');
+}
+
 function execute(
   program: string,
   parameters: string[],
@@ -74,7 +81,7 @@ function execute(
     const limits = { killSignal: 'SIGKILL' as const, encoding: 'buffer' as const, ...options };
     execFile(program, parameters, limits, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
-      else reject(new Error(stderr.toString('utf8').trim().split('\n').at(-1) || error.message, { cause: error }));
+      else reject(new Error(complaints(stderr.toString('utf8'), parameters) || error.message, { cause: error }));
     });
   });
 }
@@ -149,7 +156,11 @@ async function runFfmpeg(
       const got = 'a longer time';
       throw new BadInput({ where, expected: `ffmpeg to be done in ${timeout / 1000} s`, got, fix }, { cause: error });
     }
-    const got = `an error (${printable(messageOf(error), 200)})`;
+    const said = messageOf(error);
+    if (said.includes('matches no streams')) {
+      throw new BadInput({ where, expected: 'a video stream', got: 'none' }, { cause: error });
+    }
+    const got = `an error (${printable(said, 200)})`;
     throw new BadInput({ where, expected: 'a video that ffmpeg decodes', got }, { cause: error });
   }
 }

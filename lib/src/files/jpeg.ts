@@ -38,6 +38,20 @@ function segmentsOf(bytes: Uint8Array): Segment[] {
   return found;
 }
 
+/** Height and width by the frame header (SOF0 to SOF2) of a JPEG image, which is not decoded; null where it has none. */
+export function jpegSize(bytes: Uint8Array): { readonly height: number; readonly width: number } | null {
+  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return null;
+  const frame = segmentsOf(bytes).find(({ marker }) => marker >= SOF0 && marker <= SOF2)?.payload;
+  if (frame === undefined || frame.length < 5) return null;
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  return { height: view.getUint16(1), width: view.getUint16(3) };
+}
+
+/** Whether an image of this size is decoded. */
+export function isDecodable({ height, width }: { readonly height: number; readonly width: number }): boolean {
+  return height > 0 && width > 0 && height * width <= largest.megapixels * 1_000_000;
+}
+
 /** The segment of the four standard Huffman tables (ITU T.81 K.3–K.6), which jpeg-js's encoder writes into every image. */
 function standardHuffmanTables(): Uint8Array {
   const { data } = jpeg.encode({ width: 1, height: 1, data: new Uint8Array(4) });
