@@ -65,11 +65,15 @@ function watched(
   progress: Progress,
   signal: AbortSignal | undefined,
 ): Map<string, StreamedTensor> {
+  let [bytes, shown] = [0, 0];
   function* pieces(name: string, tensor: StreamedTensor): Generator<Uint8Array> {
     for (const piece of tensor.make() as Iterable<Uint8Array>) {
       signal?.throwIfAborted();
       yield piece;
-      progress.advance(piece.byteLength / 1e6, printable(name, 100));
+      bytes += piece.byteLength;
+      const megabytes = Math.round(bytes / 1e6);
+      progress.advance(megabytes - shown, printable(name, 100));
+      shown = megabytes;
     }
   }
   return new Map([...tensors].map(([name, tensor]) => [name, { ...tensor, make: () => pieces(name, tensor) }]));
