@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, statSync } from 'n
 import { basename, join, resolve } from 'node:path';
 import { writeFileAtomic } from './files/atomic.js';
 import { writeFolderAtomic } from './files/atomic_folder.js';
-import { readJsonObject, writeJson, type JsonObject } from './files/json.js';
+import { readJsonObject } from './files/json.js';
 import { byteLengthOf, openSafetensors, type OpenTensorSource, type StreamedTensor } from './files/safetensors.js';
 import { writeCheckpoint } from './files/safetensors_shards.js';
 import { BadInput } from './host/errors.js';
@@ -65,11 +65,15 @@ function watched(
   progress: Progress,
   signal: AbortSignal | undefined,
 ): Map<string, StreamedTensor> {
+  let [bytes, shown] = [0, 0];
   function* pieces(name: string, tensor: StreamedTensor): Generator<Uint8Array> {
     for (const piece of tensor.make() as Iterable<Uint8Array>) {
       signal?.throwIfAborted();
       yield piece;
-      progress.advance(piece.byteLength / 1e6, printable(name, 100));
+      bytes += piece.byteLength;
+      const megabytes = Math.round(bytes / 1e6);
+      progress.advance(megabytes - shown, printable(name, 100));
+      shown = megabytes;
     }
   }
   return new Map([...tensors].map(([name, tensor]) => [name, { ...tensor, make: () => pieces(name, tensor) }]));
@@ -81,12 +85,12 @@ export type ChooseSlice = (base: Gemma3nTextConfig, where: string) => MatformerS
 async function write(
   folder: string,
   out: string,
-  { json, slice }: { readonly json: JsonObject; readonly slice: MatformerSlice },
+  { config, slice }: { readonly config: Gemma3nTextConfig; readonly slice: MatformerSlice },
   signal: AbortSignal | undefined,
 ): Promise<SlicedModel> {
   const base = openSafetensors(folder);
   try {
-    const sliced = new SlicedCheckpoint(base, gemma3nTextConfig(json, join(folder, 'config.json')), slice);
+    const sliced = new SlicedCheckpoint(base, config, slice);
     const tensors = sliced.tensors();
     const bytes = [...tensors.values()].reduce((sum, tensor) => sum + byteLengthOf(tensor), 0);
     const progress = startProgress('slice, MB', Math.round(bytes / 1e6));
@@ -95,7 +99,8 @@ async function write(
       const metadata = { format: 'pt', modified: changes(folder, slice) };
       files = await writeCheckpoint(temporary, watched(tensors, progress, signal), metadata);
       copyOthers(folder, temporary);
-      await writeJson(join(temporary, 'config.json'), sliceConfig(json, slice));
+      const text = readFileSync(join(folder, 'config.json'), 'utf8');
+      await writeFileAtomic(join(temporary, 'config.json'), sliceConfig(text, slice));
       await writeFileAtomic(join(temporary, 'NOTICE'), notice(folder, slice));
     });
     progress.end();
@@ -126,6 +131,6 @@ export async function sliceModel(
   if (type !== 'gemma3n' && type !== 'gemma3n_text') {
     throw new BadInput({ where: `${path}, field model_type`, expected: 'gemma3n or gemma3n_text', got: type });
   }
-  const slice = choose(gemma3nTextConfig(json, path), path);
-  return write(folder, out, { json, slice }, signal);
+  const config = gemma3nTextConfig(json, path);
+  return write(folder, out, { config, slice: choose(config, path) }, signal);
 }

@@ -22,7 +22,7 @@ describe('cli/slice', () => {
     const out = join(folder, 'out');
     const text = await cli(['slice', whole, '--out', out, '--config', config]);
     assert.equal(text.code, 0, text.stderr);
-    assert.match(text.stdout, /out: 3 layers, 0\.000\d+ billion of 0\.000\d+ billion parameters, 1 file of 1 MB\n/);
+    assert.match(text.stdout, /out: 3 layers, 0\.\d million of 0\.4 million parameters, 1 file of 1 MB\n/);
     assert.match(
       text.stdout,
       /feed-forward networks alone are nested: vision encoder.* an adapter for its vision encoder fits both/,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { loraConfig, parseLoraConfig } from 'gemma-3ncore/adapters/lora_config';
@@ -8,6 +8,9 @@ import { readExperiment } from 'gemma-3ncore/experiment';
 import { readJson, readJsonObject, type JsonObject } from 'gemma-3ncore/files/json';
 import { BadInput } from 'gemma-3ncore/host/errors';
 import { projectPath } from 'gemma-3ncore/host/places';
+import * as gemma3nText from 'gemma-3ncore/models/gemma3n_text';
+import { gemma3nTextConfig } from 'gemma-3ncore/models/gemma3n_text_config';
+import { matformerSlice, sliceConfig } from 'gemma-3ncore/models/matformer';
 import { mobilenetV5Config } from 'gemma-3ncore/models/mobilenet_v5_config';
 import * as mobilenet from 'gemma-3ncore/models/mobilenet_v5';
 import * as siglip from 'gemma-3ncore/models/siglip_vision';
@@ -17,6 +20,7 @@ import { preset } from 'gemma-3ncore/schema/presets';
 import { validate } from 'gemma-3ncore/schema/validate';
 import { fold, Random, rootKey } from 'gemma-3ncore/tree/random';
 import { useTemporaryFolder } from '../support/folder.js';
+import { goldenJson } from '../support/goldens.js';
 import { mutate } from '../support/mutate.js';
 import { mutateJson } from '../support/mutate_json.js';
 
@@ -46,6 +50,8 @@ const info: RegressorInfo = {
 
 const manifest = (...parts: string[]): JsonObject => readJsonObject(projectPath('data-manifests', ...parts));
 
+const gemma = gemma3nTextConfig(goldenJson('gemma3n', 'text', 'config.json'));
+
 /** What is read, under which name, and how. */
 const kinds: Record<string, [file: string, value: object, read: (path: string) => unknown]> = {
   'regressor.json': ['regressor.json', info, () => readRegressorInfo(folder)],
@@ -63,6 +69,20 @@ const kinds: Record<string, [file: string, value: object, read: (path: string) =
     'siglip.json',
     manifest('configs', 'siglip-tiny.json'),
     (path) => siglip.spec(siglipVisionConfig(readJsonObject(path), path)),
+  ],
+  'config.json of Gemma 3n, and of its slice': [
+    'gemma3n.json',
+    goldenJson('gemma3n', 'text', 'config.json'),
+    (path) => {
+      const config = gemma3nTextConfig(readJsonObject(path), path);
+      gemma3nText.spec(config);
+      return sliceConfig(readFileSync(path, 'utf8'), matformerSlice({}, config, path));
+    },
+  ],
+  'a slice of Gemma 3n': [
+    'slice.json',
+    { layers: [0, 1, 2, 3, 5], intermediate_size: [8, 16, 64, 1, 2] },
+    (path) => matformerSlice(readJsonObject(path), gemma, path),
   ],
   'experiment.json': ['experiment.json', preset('tiny'), readExperiment],
   'a manifest of a model': [

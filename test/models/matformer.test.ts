@@ -1,21 +1,25 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { BadInput } from 'gemma-3ncore/host/errors';
 import { spec } from 'gemma-3ncore/models/gemma3n_text';
 import { gemma3nTextConfig, kvLayer } from 'gemma-3ncore/models/gemma3n_text_config';
-import { e2bSlice, matformerSlice, sliceConfig } from 'gemma-3ncore/models/matformer';
+import { e2bSlice, matformerSlice, sliceConfig, type MatformerSlice } from 'gemma-3ncore/models/matformer';
 import { countParameters } from 'gemma-3ncore/tree/spec';
-import { goldenJson } from '../support/goldens.js';
+import { golden, goldenJson } from '../support/goldens.js';
 
 const json = goldenJson('gemma3n', 'text', 'config.json');
 const base = gemma3nTextConfig(json);
+/** The configuration of a slice, parsed. */
+const sliced = (json: object, slice: MatformerSlice): Record<string, unknown> =>
+  JSON.parse(sliceConfig(JSON.stringify(json), slice)) as Record<string, unknown>;
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 describe('models/matformer', () => {
   it('finds E2B in E4B', () => {
     const e4b = { model_type: 'gemma3n', text_config: { num_hidden_layers: 35 }, vision_config: { hidden_size: 2048 } };
     const slice = e2bSlice(gemma3nTextConfig(e4b), 'config.json');
-    const changed = sliceConfig(e4b, slice);
+    const changed = sliced(e4b, slice);
     assert.deepEqual(changed['vision_config'], e4b.vision_config);
     const e2b = gemma3nTextConfig(changed);
     // As google/gemma-3n-E2B has them.
@@ -37,7 +41,7 @@ describe('models/matformer', () => {
 
   it('keeps the kinds of the kept layers and takes the others out of the shared', () => {
     const slice = matformerSlice({ layers: [1, 2, 3, 6], intermediate_size: [10, 20, 64, 1] }, base, 's.json');
-    const changed = gemma3nTextConfig(sliceConfig(json, slice));
+    const changed = gemma3nTextConfig(sliced(json, slice));
     assert.deepEqual([changed.num_hidden_layers, changed.num_kv_shared_layers], [4, 1]);
     assert.deepEqual(changed.intermediate_size, [10, 20, 64, 1]);
     assert.deepEqual(changed.activation_sparsity_pattern, [0.8, 0, 0, 0]);
@@ -46,6 +50,16 @@ describe('models/matformer', () => {
       ['f', 's', 'f', 's'],
     );
     assert.equal(kvLayer(changed, 3), 1);
+  });
+
+  it('leaves every other field as it is spelled, and spells shares as floats', () => {
+    const text = readFileSync(golden('gemma3n', 'text', 'config.json'), 'utf8');
+    const changed = sliceConfig(text, matformerSlice({ layers: [1, 2, 3] }, base, 's.json'));
+    assert.match(changed, /"final_logit_softcapping": 30\.0,\n.*"head_dim": 8,/);
+    assert.match(changed, /"rms_norm_eps": 1e-06,/);
+    assert.match(changed, /"activation_sparsity_pattern": \[\s*0\.8,\s*0\.0,\s*0\.0\s*\]/);
+    const whole = matformerSlice({}, base, 's.json');
+    assert.equal(sliceConfig(text, whole), text.trimEnd() + '\n');
   });
 
   it("takes the base's layers and widths where none are given, and one width for all", () => {

@@ -91,7 +91,7 @@ describe('models/matformer_checkpoint', () => {
     const source = openSafetensors(text);
     const io = openSafetensors(golden('gemma3n', 'text_e2b_like', 'io.safetensors'));
     const like = matformerSlice({ layers: [0, 1, 2, 3, 6, 7], intermediate_size: 32 }, gemma3nTextConfig(config), 's');
-    const smaller = gemma3nTextConfig(sliceConfig(config, like));
+    const smaller = gemma3nTextConfig(JSON.parse(sliceConfig(JSON.stringify(config), like)) as typeof config);
     const sliced = new SlicedCheckpoint(source, gemma3nTextConfig(config), like);
     const params = load(spec(smaller), sliced, (path) => `model.${path}`);
     tf.tidy(() => {

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from timm.layers import get_norm_layer
 from timm.models._efficientnet_builder import decode_arch_def, round_channels
 from timm.models.mobilenetv5 import MobileNetV5Encoder, MobileNetV5MultiScaleFusionAdapter
-from transformers import SiglipVisionModel
+from transformers import Gemma3nForCausalLM, Gemma3nModel, SiglipVisionModel
 
 
 def images(values: torch.Tensor) -> torch.Tensor:
@@ -57,12 +57,17 @@ def encoder(config: dict) -> MobileNetV5Encoder:
     return model.eval()
 
 
-def siglip(folder: Path) -> SiglipVisionModel:
-    model, info = SiglipVisionModel.from_pretrained(folder, output_loading_info=True)
+def loaded(kind: type, folder: Path, **options) -> torch.nn.Module:
+    """A model by transformers' own loading, which must find every entry it has and no other."""
+    model, info = kind.from_pretrained(folder, output_loading_info=True, **options)
     problems = {name: sorted(map(str, found)) for name, found in info.items() if found}
     if problems:
         raise SystemExit(f"{folder.name}: {problems}")
     return model.eval()
+
+
+def siglip(folder: Path) -> SiglipVisionModel:
+    return loaded(SiglipVisionModel, folder)
 
 
 def siglip_outputs(model: torch.nn.Module, pixels: torch.Tensor, interpolate: bool) -> dict[str, torch.Tensor]:
@@ -173,6 +178,23 @@ def check_half(folder: Path, case: dict, given: dict) -> dict[str, torch.Tensor]
     return {name: value.float() for name, value in stored.items()}
 
 
+def check_gemma3n_text(folder: Path, case: dict, given: dict) -> dict[str, torch.Tensor]:
+    """Hidden states and logits of a language model, where there is no padding."""
+    model = loaded(Gemma3nForCausalLM, folder / "model", attn_implementation="eager", dtype=torch.float32)
+    mask = given["attention_mask"].long()
+    out = model(input_ids=given["input_ids"].long(), attention_mask=mask, output_hidden_states=True, use_cache=False)
+    named = {f"hidden_states.{i}": state for i, state in enumerate(out.hidden_states)}
+    last = model.model(input_ids=given["input_ids"].long(), attention_mask=mask, use_cache=False).last_hidden_state
+    found = named | {"last_hidden_state": last, "logits": out.logits}
+    return {name: torch.where(mask.bool().unsqueeze(-1), value, 0.0) for name, value in found.items()}
+
+
+def check_gemma3n_vision(folder: Path, case: dict, given: dict) -> dict[str, torch.Tensor]:
+    """The image features of a whole Gemma 3n, whose language model was sliced."""
+    model = loaded(Gemma3nModel, folder / "model", dtype=torch.float32)
+    return {"image_features": model.get_image_features(images(given["images"])).pooler_output}
+
+
 checks = {
     "siglip": check_siglip,
     "encoder": check_encoder,
@@ -180,6 +202,8 @@ checks = {
     "training": check_training,
     "adapter": check_adapter,
     "half": check_half,
+    "gemma3n_text": check_gemma3n_text,
+    "gemma3n_vision": check_gemma3n_vision,
 }
 
 

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { projectPath } from 'gemma-3ncore/host/places';
 import { useEngine } from '../support/engine.js';
 import { useFolder } from '../support/folder.js';
+import * as gemma from '../support/gemma_cases.js';
 import { pythonOrSkip } from '../support/python.js';
 import * as cases from '../support/python_cases.js';
 
@@ -32,12 +33,16 @@ describe('what transformers, timm, PEFT and safetensors make of what is written 
     await cases.encoderAdapterCase(root, 'mobilenetv5 adapter, rsLoRA', 'random:mobilenetv5-tiny', true);
     await cases.siglipAdapterCase(root, 'siglip adapter', 'siglip-geometry');
     await cases.halfCase(root, 'half precision');
+    await gemma.textCase(root, 'gemma 3n, padded');
+    await gemma.sparseTextCase(root, 'gemma 3n, sparse, no shared layers');
+    await gemma.slicedTextCase(root, 'gemma 3n, sliced');
+    await gemma.slicedVisionCase(root, 'gemma 3n, image features after slicing');
     assert.equal(tf.memory().numTensors, before);
 
     const script = projectPath('test', 'python', 'check_models.py');
     const { stdout } = await promisify(execFile)(python, [script, root]);
     const found = JSON.parse(stdout) as Record<string, Record<string, number>>;
-    assert.equal(Object.keys(found).length, 11);
+    assert.equal(Object.keys(found).length, 15);
     for (const [name, errors] of Object.entries(found)) {
       const allowed = name === 'half precision' ? halfTolerance : tolerance;
       for (const [output, error] of Object.entries(errors)) {

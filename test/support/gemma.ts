@@ -1,8 +1,9 @@
 // Small Gemma 3n language models with weights that all matter.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { saveParams } from 'gemma-3ncore/adapters/param_files';
-import { writeJson, type JsonObject } from 'gemma-3ncore/files/json';
+import { float, stringifyFloatJson } from 'gemma-3ncore/files/float_json';
+import type { JsonObject } from 'gemma-3ncore/files/json';
 import { spec, type Gemma3nTextParams } from 'gemma-3ncore/models/gemma3n_text';
 import { gemma3nTextConfig } from 'gemma-3ncore/models/gemma3n_text_config';
 import { toMemory } from 'gemma-3ncore/tree/layout';
@@ -69,7 +70,11 @@ export async function writeGemma(folder: string, json: JsonObject = smallGemma):
   const params = randomGemma(json);
   const entries = { model: spec(gemma3nTextConfig(json)) };
   await saveParams(join(folder, 'model.safetensors'), { model: params }, entries);
-  await writeJson(join(folder, 'config.json'), json);
+  const floats = {
+    final_logit_softcapping: float(json['final_logit_softcapping'] as number),
+    activation_sparsity_pattern: (json['activation_sparsity_pattern'] as number[]).map(float),
+  };
+  writeFileSync(join(folder, 'config.json'), stringifyFloatJson({ ...json, ...floats }));
   disposeParams(params);
   return folder;
 }

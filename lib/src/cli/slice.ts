@@ -23,12 +23,12 @@ function chosen({ preset, config }: SliceFlags): ChooseSlice {
   return (base) => matformerSlice(json, base, config);
 }
 
-const billions = (n: number): string => `${(n / 1e9).toPrecision(3)} billion`;
+const millions = (n: number): string => `${(n / 1e6).toFixed(1)} million`;
 
 function toText({ folder, files, slice, parameters, bytes }: SlicedModel): string {
   const count = files.length === 1 ? '1 file' : `${files.length} files`;
   return [
-    `${printable(folder, 400)}: ${slice.layers.length} layers, ${billions(parameters.slice)} of ${billions(parameters.base)} parameters, ${count} of ${(bytes / 1e6).toFixed(0)} MB`,
+    `${printable(folder, 400)}: ${slice.layers.length} layers, ${millions(parameters.slice)} of ${millions(parameters.base)} parameters, ${count} of ${(bytes / 1e6).toFixed(0)} MB`,
     "The language model's feed-forward networks alone are nested: vision encoder, audio encoder and embedders are the base's, and an adapter for its vision encoder fits both.",
     'NOTICE in it says what was changed and whose terms hold.',
   ].join('\n');

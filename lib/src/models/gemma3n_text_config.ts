@@ -37,7 +37,7 @@ export interface Gemma3nTextConfig {
   readonly final_logit_softcapping: number | null;
 }
 
-/** A list with one value a layer; one value for all where `broadcast`. */
+/** A list with one value a layer. */
 function perLayer<T>(
   fields: ConfigFields,
   name: string,

@@ -1,3 +1,4 @@
+import { float, parseFloatJson, stringifyFloatJson } from '../files/float_json.js';
 import { isJsonObject, type JsonObject } from '../files/json.js';
 import { BadInput } from '../host/errors.js';
 import { ConfigFields } from './config_fields.js';
@@ -87,19 +88,24 @@ export function e2bSlice(base: Gemma3nTextConfig, where: string): MatformerSlice
 }
 
 /**
- * The `config.json` of a slice, of the language model alone or of all of Gemma 3n (where `text_config` changes); every other
- * field stays as it is. A dropped layer takes its type, its sparsity and, where it is one, its place among the shared along.
+ * The text of a slice's `config.json` from that of the base, of the language model alone or of all of Gemma 3n (where
+ * `text_config` changes); every other field stays as it is spelled. A dropped layer takes its type, its sparsity and, where
+ * it is one, its place among the shared along.
  */
-export function sliceConfig(json: JsonObject, { layers, intermediate_size }: MatformerSlice): JsonObject {
-  const base = gemma3nTextConfig(json);
+export function sliceConfig(text: string, { layers, intermediate_size }: MatformerSlice): string {
+  const withoutMark = text.replace(/^\uFEFF/, '');
+  const base = gemma3nTextConfig(JSON.parse(withoutMark) as JsonObject);
+  const json = parseFloatJson(withoutMark) as JsonObject;
   const first = firstSharedLayer(base);
   const changed = {
     num_hidden_layers: layers.length,
-    intermediate_size: [...intermediate_size],
+    intermediate_size,
     num_kv_shared_layers: layers.filter((layer) => layer >= first).length,
     layer_types: layers.map((layer) => base.layer_types[layer]),
-    activation_sparsity_pattern: layers.map((layer) => base.activation_sparsity_pattern[layer]),
+    activation_sparsity_pattern: layers.map((layer) => float(base.activation_sparsity_pattern[layer] as number)),
   };
   const nested = json['text_config'];
-  return isJsonObject(nested) ? { ...json, text_config: { ...nested, ...changed } } : { ...json, ...changed };
+  return stringifyFloatJson(
+    isJsonObject(nested) ? { ...json, text_config: { ...nested, ...changed } } : { ...json, ...changed },
+  );
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
@@ -14,6 +14,11 @@ import { SlicedCheckpoint } from '../models/matformer_checkpoint.js';
 import { disposeParams, load } from '../tree/params.js';
 import { attempt, withFile, type Replay } from './case_file.js';
 import { compare, comparisonOf, inScope, type Comparison } from './compare.js';
+
+function configIn(folder: string): Gemma3nTextConfig {
+  const path = join(folder, 'config.json');
+  return gemma3nTextConfig(readJsonObject(path), path);
+}
 
 const inputs = ['input_ids', 'attention_mask'];
 
@@ -49,8 +54,7 @@ function compareFiles(folder: string, name: string, params: Gemma3nTextParams, c
 
 /** Hidden states and logits of Gemma 3n's language model. */
 export const replayGemma3nText: Replay = (folder, name) => {
-  const path = join(folder, 'config.json');
-  const config = gemma3nTextConfig(readJsonObject(path), path);
+  const config = configIn(folder);
   const params = loadCheckpoint(spec(config), folder, gemma3nTextAnchor);
   try {
     return compareFiles(folder, name, params, config);
@@ -71,7 +75,7 @@ function sliceFor(folder: string, base: string): JsonObject | undefined {
  * The folder beside a case whose `meta.json` says that the case is a slice of it, and the slice.
  * @throws BadInput when none does.
  */
-function baseOf(folder: string): { readonly base: string; readonly json: JsonObject; readonly slice: MatformerSlice } {
+function baseOf(folder: string): { readonly base: string; readonly slice: MatformerSlice } {
   const parent = dirname(folder);
   const folders = readdirSync(parent, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   const base = folders.map(({ name }) => join(parent, name)).find((path) => sliceFor(folder, path) !== undefined);
@@ -79,13 +83,12 @@ function baseOf(folder: string): { readonly base: string; readonly json: JsonObj
     const expected = 'a folder beside it whose meta.json lists it among its slices';
     throw new BadInput({ where: folder, expected, got: 'none' });
   }
-  const json = readJsonObject(join(base, 'config.json'));
-  const config = gemma3nTextConfig(json, join(base, 'config.json'));
+  const config = configIn(base);
   const { layers_to_skip: skipped, ffn_hidden_dims } = sliceFor(folder, base) as JsonObject;
   const all = Array.from({ length: config.num_hidden_layers }, (_, layer) => layer);
   const layers = all.filter((layer) => !Array.isArray(skipped) || !skipped.includes(layer));
   const slice = matformerSlice({ layers, intermediate_size: ffn_hidden_dims }, config, join(base, 'meta.json'));
-  return { base, json, slice };
+  return { base, slice };
 }
 
 function compareConfig(name: string, found: JsonObject, expected: JsonObject): Comparison {
@@ -118,21 +121,21 @@ function compareTensors(name: string, sliced: SlicedCheckpoint, expected: JsonOb
 
 /** A MatFormer slice of the model beside it: configuration, every tensor by its sha256, outputs. */
 export const replayGemma3nSlice: Replay = (folder, name) => {
-  const { base, json, slice } = baseOf(folder);
-  const config = gemma3nTextConfig(json);
+  const { base, slice } = baseOf(folder);
   return withFile(base, (source) => {
-    const sliced = new SlicedCheckpoint(source, config, slice);
+    const sliced = new SlicedCheckpoint(source, configIn(base), slice);
     const prefix = prefixOf(sliced, gemma3nTextAnchor);
     const [configPath, tensorsPath] = [join(folder, 'config.json'), join(folder, 'tensors.json')];
-    const changed = sliceConfig(json, slice);
-    const params = load(spec(gemma3nTextConfig(changed)), sliced, (path) => prefix + path);
+    const changed = JSON.parse(sliceConfig(readFileSync(join(base, 'config.json'), 'utf8'), slice)) as JsonObject;
+    const config = gemma3nTextConfig(changed);
+    const params = load(spec(config), sliced, (path) => prefix + path);
     try {
       return [
         attempt(`${name}/config.json`, () => compareConfig(`${name}/config.json`, changed, readJsonObject(configPath))),
         attempt(`${name}/tensors.json`, () =>
           compareTensors(`${name}/tensors.json`, sliced, readJsonObject(tensorsPath)),
         ),
-        ...compareFiles(folder, name, params, gemma3nTextConfig(changed)),
+        ...compareFiles(folder, name, params, config),
       ];
     } finally {
       disposeParams(params);
