@@ -16,12 +16,14 @@ import { readJsonObject } from './files/json.js';
 import { assessTest, comparisonSection, metricsSection } from './findings.js';
 import { BadInput } from './host/errors.js';
 import { startProgress } from './host/progress.js';
+import { kernelPort } from './jupyter/kernel.js';
 import { LivePlot } from './jupyter/live_plot.js';
 import { add, finishPhase, notYet, startPhase, stoppable, type Phase, type Section } from './phase.js';
 import { curriculumFigure, lossFigure, validationFigure } from './report/figures/training.js';
 import { readReport } from './report/report.js';
 import { table } from './report/table.js';
 import { runPath, type Run } from './run_folder.js';
+import { recordNotebooks } from './run_record.js';
 import type { ActiveBody } from './schema/generated/reports.js';
 import { trainedEncoder } from './student_files.js';
 import { predictionRows, runStudent, type StudentRun, type TrainedModel } from './student_run.js';
@@ -331,6 +333,7 @@ export async function finish(phase: Active): Promise<Section> {
   phase.prefix?.close();
   for (const run of runs) run.dispose();
   await phase.pool.close();
+  if (kernelPort() !== undefined) await recordNotebooks(phase.run, experiment.seed);
   return { ...done, tables: [...(section.tables ?? []), ...(done.tables ?? [])] };
 }
 
