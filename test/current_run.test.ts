@@ -67,11 +67,11 @@ describe('a configuration that changes', () => {
       const changed = preset('phantom');
       return { ...changed, training: { ...changed.training, learning_rate } };
     }) as [ReturnType<typeof preset>, ReturnType<typeof preset>];
-    assert.deepEqual(await ofConfiguration(run, slower, runs), run);
+    assert.deepEqual(await ofConfiguration(run, slower), run);
     mkdirSync(runPath(run, 'checkpoints'));
     const before = readFileSync(runPath(run, 'experiment.json'));
-    assert.deepEqual(await ofConfiguration(run, slower, runs), run);
-    const other = await ofConfiguration(run, slowest, runs);
+    assert.deepEqual(await ofConfiguration(run, slower), run);
+    const other = await ofConfiguration(run, slowest);
     assert.notDeepEqual(other, run);
     assert.deepEqual(configurationOf(other), slowest);
     assert.deepEqual(readFileSync(runPath(run, 'experiment.json')), before);

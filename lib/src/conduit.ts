@@ -54,6 +54,8 @@ import { openTeacher } from './weights.js';
 
 /** Conduit under way: the data set is read once, and a few studies are decoded. */
 export interface Conduit extends Phase<'conduit'> {
+  /** Another one once hyper-parameters changed after training had begun. */
+  run: Run;
   set: StudySet | undefined;
   sample: readonly DecodedStudy[];
 }
@@ -365,22 +367,19 @@ async function probeTeacher(phase: Conduit, signal: AbortSignal | undefined): Pr
  * has begun with another configuration.
  */
 export async function finish(phase: Conduit): Promise<Section> {
-  const { experiment, set } = phase;
+  const { experiment, set, run: former } = phase;
   checkExperiment(experiment, 'hyper-parameters');
-  const run = await ofConfiguration(phase.run, experiment);
+  phase.run = await ofConfiguration(former, experiment);
   const notes: string[] = [];
-  if (run.folder !== phase.run.folder) {
-    await runReservoir(run);
-    if (set !== undefined) await writeFileAtomic(runPath(run, 'studies.csv'), studiesCsv(set));
-    notes.push(`Training began in ${phase.run.folder} with other hyper-parameters, and keeps them: this is a new run.`);
+  if (phase.run.folder !== former.folder) {
+    await runReservoir(phase.run);
+    if (set !== undefined) await writeFileAtomic(runPath(phase.run, 'studies.csv'), studiesCsv(set));
+    notes.push(`Training began in ${former.folder} with other hyper-parameters, and keeps them: this is a new run.`);
   }
-  add(phase, { tables: [settingsTable(experiment)] });
-  const done = await finishPhase({ ...phase, run }, 'Conduit: studies, frames, bridges, estimates, teacher probe');
-  return {
-    ...done,
-    tables: [settingsTable(experiment), ...(done.tables ?? [])],
-    notes: [...notes, ...(done.notes ?? [])],
-  };
+  const settings = settingsTable(experiment);
+  add(phase, { tables: [settings] });
+  const done = await finishPhase(phase, 'Conduit: studies, frames, bridges, estimates, teacher probe');
+  return { ...done, tables: [settings, ...(done.tables ?? [])], notes: [...notes, ...(done.notes ?? [])] };
 }
 
 /** The whole phase without a notebook. */
