@@ -55,6 +55,11 @@ describe('the run of notebooks without RUN_DIR', () => {
       /data\.root: expected the folder of camus, got null; give/,
     );
     await assert.rejects(currentRun({ limit: 0 }, runs), /limit/);
+    const absent = { dataset: 'camus', dataRoot: join(runs, 'absent') };
+    await assert.rejects(
+      currentRun(absent, runs),
+      /absent: expected the folder of the data set, got none; set dataRoot/,
+    );
     assert.deepEqual(readdirSync(runs), []);
   });
 });

@@ -11,6 +11,10 @@ import type { Experiment } from './schema/generated/experiment.js';
 
 /** A new run of a configuration, to which `latest` moves, so that the next notebook finds it. */
 async function beginRun(experiment: Experiment, runs: string): Promise<Run> {
+  const { root } = experiment.data;
+  if (root !== null && !existsSync(root)) {
+    throw new BadInput({ where: root, expected: 'the folder of the data set', got: 'none', fix: 'set dataRoot to it' });
+  }
   const run = createRun(newTimestampFolder(runs));
   await writeJson(runPath(run, 'experiment.json'), experiment);
   moveLatest(run, runs);
