@@ -175,7 +175,7 @@ function observe(model: TrainedModel, steps: number): { onEvent(event: TrainEven
   };
 }
 
-/** Trains a student while `metrics.jsonl` and TensorBoard's files record it, and the cell shows it. */
+/** Trains a student, after the steps `from` that a checkpoint has, while `metrics.jsonl` and TensorBoard's files record it, and the cell shows it. */
 async function trainLogged(phase: Active, model: TrainedModel): Promise<{ run: StudentRun; from: number }> {
   const { experiment, cohort, planned, prefix, features: cached, options } = phase;
   const folder = folderOf(phase, model);
