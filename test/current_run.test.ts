@@ -55,6 +55,11 @@ describe('the run of notebooks without RUN_DIR', () => {
       /data\.root: expected the folder of camus, got null; give/,
     );
     await assert.rejects(currentRun({ limit: 0 }, runs), /limit/);
+    const absent = { dataset: 'camus', dataRoot: join(runs, 'absent') };
+    await assert.rejects(
+      currentRun(absent, runs),
+      /absent: expected the folder of the data set, got none; set dataRoot/,
+    );
     assert.deepEqual(readdirSync(runs), []);
   });
 });
@@ -67,11 +72,11 @@ describe('a configuration that changes', () => {
       const changed = preset('phantom');
       return { ...changed, training: { ...changed.training, learning_rate } };
     }) as [ReturnType<typeof preset>, ReturnType<typeof preset>];
-    assert.deepEqual(await ofConfiguration(run, slower, runs), run);
+    assert.deepEqual(await ofConfiguration(run, slower), run);
     mkdirSync(runPath(run, 'checkpoints'));
     const before = readFileSync(runPath(run, 'experiment.json'));
-    assert.deepEqual(await ofConfiguration(run, slower, runs), run);
-    const other = await ofConfiguration(run, slowest, runs);
+    assert.deepEqual(await ofConfiguration(run, slower), run);
+    const other = await ofConfiguration(run, slowest);
     assert.notDeepEqual(other, run);
     assert.deepEqual(configurationOf(other), slowest);
     assert.deepEqual(readFileSync(runPath(run, 'experiment.json')), before);

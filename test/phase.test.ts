@@ -37,7 +37,7 @@ test('the stop button of a notebook aborts long work, and a signal of the caller
   assert.equal(await stoppable(signal, (given) => Promise.resolve(given)), signal);
   const before = process.listeners('SIGINT');
   const stopped = stoppable(undefined, async (own) => {
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setImmediate(resolve));
     // Not by `emit`: the test runner listens too and would end the tests.
     for (const listener of process.listeners('SIGINT')) if (!before.includes(listener)) listener('SIGINT');
     own?.throwIfAborted();

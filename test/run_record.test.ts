@@ -7,7 +7,7 @@ import { ownMark } from 'gemma-3ncore/host/process_mark';
 import { Interrupted } from 'gemma-3ncore/host/errors';
 import { projectPath } from 'gemma-3ncore/host/places';
 import { createRun, runPath, type Run } from 'gemma-3ncore/run_folder';
-import { readRecord, recorded, standingOf, type RunRecord } from 'gemma-3ncore/run_record';
+import { readRecord, recorded, recordNotebooks, standingOf, type RunRecord } from 'gemma-3ncore/run_record';
 import { useFolder } from './support/folder.js';
 
 const root = useFolder();
@@ -38,6 +38,23 @@ describe('run_record', () => {
     assert.equal(versions['package-lock.json'], sha256File(projectPath('package-lock.json')));
     assert.deepEqual(Object.keys(hashes), ['experiment.json', 'predictions.csv']);
     for (const [name, hash] of Object.entries(hashes)) assert.equal(hash, sha256File(runPath(run, name)));
+  });
+
+  it('records what notebooks finished by themselves, also after a command was interrupted, and not what a command is at', async () => {
+    const run = newRun('notebooks');
+    await recordNotebooks(run, 3);
+    const { status, command, hashes } = recordOf(run);
+    assert.deepEqual([status, command, Object.keys(hashes)], ['done', ['notebooks'], ['experiment.json']]);
+    const stopped = newRun('notebooks after all');
+    await assert.rejects(recorded(stopped, 3, () => Promise.reject(new Interrupted())));
+    await recordNotebooks(stopped, 3);
+    assert.equal(recordOf(stopped).status, 'done');
+    const commanded = newRun('commanded');
+    await recorded(commanded, 3, async () => {
+      await recordNotebooks(commanded, 3);
+      assert.equal(recordOf(commanded).status, 'running');
+    });
+    assert.equal(recordOf(commanded).command[0], '3ncore');
   });
 
   for (const [status, error] of [

@@ -14,14 +14,17 @@ import { writeFileAtomic } from './files/atomic.js';
 import { sha256File } from './files/hash.js';
 import { readJsonObject } from './files/json.js';
 import { assessTest, comparisonSection, metricsSection } from './findings.js';
+import { formatSeconds } from './host/clock.js';
 import { BadInput } from './host/errors.js';
 import { startProgress } from './host/progress.js';
+import { kernelPort } from './jupyter/kernel.js';
 import { LivePlot } from './jupyter/live_plot.js';
 import { add, finishPhase, notYet, startPhase, stoppable, type Phase, type Section } from './phase.js';
 import { curriculumFigure, lossFigure, validationFigure } from './report/figures/training.js';
 import { readReport } from './report/report.js';
 import { table } from './report/table.js';
 import { runPath, type Run } from './run_folder.js';
+import { recordNotebooks } from './run_record.js';
 import type { ActiveBody } from './schema/generated/reports.js';
 import { trainedEncoder } from './student_files.js';
 import { predictionRows, runStudent, type StudentRun, type TrainedModel } from './student_run.js';
@@ -172,21 +175,24 @@ function observe(model: TrainedModel, steps: number): { onEvent(event: TrainEven
   };
 }
 
-/** Trains a student while `metrics.jsonl` and TensorBoard's files record it, and the cell shows it. */
-async function trainLogged(phase: Active, model: TrainedModel): Promise<StudentRun> {
+/** Trains a student, after the steps `from` that a checkpoint has, while `metrics.jsonl` and TensorBoard's files record it, and the cell shows it. */
+async function trainLogged(phase: Active, model: TrainedModel): Promise<{ run: StudentRun; from: number }> {
   const { experiment, cohort, planned, prefix, features: cached, options } = phase;
   const folder = folderOf(phase, model);
   const resume = options.resume ?? false;
   const log = await openEventLog(phase.run.folder, model, resume ? stepsDone(join(folder, 'checkpoints')) : 0);
   const watch = observe(model, experiment.training.steps);
+  let from = 0;
   const onEvent = (event: TrainEvent): void => {
+    if (event.kind === 'resumed') from = event.step;
     log.add(event);
     watch.onEvent(event);
   };
   try {
     const teacherHash = weightsHash(locateWeights(experiment.teacher.weights), experiment.seed);
     const context = { experiment, cohort, planned, prefix, features: cached, folder, teacherHash, resume };
-    return await stoppable(options.signal, (signal) => runStudent({ ...context, signal, onEvent }, model));
+    const run = await stoppable(options.signal, (signal) => runStudent({ ...context, signal, onEvent }, model));
+    return { run, from };
   } finally {
     log.close();
     watch.end();
@@ -207,12 +213,12 @@ export async function train(phase: Active, model: TrainedModel): Promise<Section
     return add(phase, { notes: ['The configuration asks for no baseline.'] });
   }
   if (planned.length > 0) featuresOf(phase);
-  const run = await trainLogged(phase, model);
+  const { run, from } = await trainLogged(phase, model);
   keepRun(phase, run);
   const body = trainingBody(phase, run);
   const { chosenStep, untrained, steps } = run.result;
   const notes = [
-    `${steps} steps in ${run.seconds.toFixed(0)} s; the parameters of step ${chosenStep} did best on VAL.`,
+    `${steps} steps, ${from === 0 ? '' : `those after step ${from} `}in ${formatSeconds(run.seconds)}; the parameters of step ${chosenStep} did best on VAL.`,
   ];
   if (untrained.length > 0) notes.push(`Without a gradient: ${untrained.join(', ')}.`);
   const curves = [lossFigure([body], 'task', phase.stamps)];
@@ -332,6 +338,7 @@ export async function finish(phase: Active): Promise<Section> {
   phase.prefix?.close();
   for (const run of runs) run.dispose();
   await phase.pool.close();
+  if (kernelPort() !== undefined) await recordNotebooks(phase.run, experiment.seed);
   return { ...done, tables: [...(section.tables ?? []), ...(done.tables ?? [])] };
 }
 

@@ -5,8 +5,8 @@ import { extractEach } from './data/extract_each.js';
 import { openFramePool } from './data/frame_pool.js';
 import { openFrameSource } from './data/frame_source.js';
 import type { DecodedStudy } from './data/frames.js';
-import { currentRun, ofConfiguration } from './current_run.js';
 import type { StudySet } from './data/study.js';
+import { currentRun, ofConfiguration } from './current_run.js';
 import { datasetManifest } from './dataset_manifests.js';
 import { plannedSettings, planOf } from './distill/plan.js';
 import { openEngine } from './engine/open.js';
@@ -39,6 +39,8 @@ import { cohortOf, decodeAll, unreadableTable } from './training_data.js';
 
 /** Conduit under way: the data set is read once, and a few studies are decoded. */
 export interface Conduit extends Phase<'conduit'> {
+  /** Another one once hyper-parameters changed after training had begun. */
+  run: Run;
   set: StudySet | undefined;
   sample: readonly DecodedStudy[];
 }
@@ -232,22 +234,19 @@ async function probeTeacher(phase: Conduit, signal: AbortSignal | undefined): Pr
  * has begun with another configuration.
  */
 export async function finish(phase: Conduit): Promise<Section> {
-  const { experiment, set } = phase;
+  const { experiment, set, run: former } = phase;
   checkExperiment(experiment, 'hyper-parameters');
-  const run = await ofConfiguration(phase.run, experiment);
+  phase.run = await ofConfiguration(former, experiment);
   const notes: string[] = [];
-  if (run.folder !== phase.run.folder) {
-    await runReservoir(run);
-    if (set !== undefined) await writeFileAtomic(runPath(run, 'studies.csv'), studiesCsv(set));
-    notes.push(`Training began in ${phase.run.folder} with other hyper-parameters, and keeps them: this is a new run.`);
+  if (phase.run.folder !== former.folder) {
+    await runReservoir(phase.run);
+    if (set !== undefined) await writeFileAtomic(runPath(phase.run, 'studies.csv'), studiesCsv(set));
+    notes.push(`Training began in ${former.folder} with other hyper-parameters, and keeps them: this is a new run.`);
   }
-  add(phase, { tables: [settingsTable(experiment)] });
-  const done = await finishPhase({ ...phase, run }, 'Conduit: studies, frames, bridges, estimates, teacher probe');
-  return {
-    ...done,
-    tables: [settingsTable(experiment), ...(done.tables ?? [])],
-    notes: [...notes, ...(done.notes ?? [])],
-  };
+  const settings = settingsTable(experiment);
+  add(phase, { tables: [settings] });
+  const done = await finishPhase(phase, 'Conduit: studies, frames, bridges, estimates, teacher probe');
+  return { ...done, tables: [settings, ...(done.tables ?? [])], notes: [...notes, ...(done.notes ?? [])] };
 }
 
 /** The whole phase without a notebook. */

@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { newTimestampFolder } from './distill/checkpoint.js';
 import { readExperiment, resolveExperiment, type ExperimentOptions } from './experiment.js';
@@ -11,6 +11,10 @@ import type { Experiment } from './schema/generated/experiment.js';
 
 /** A new run of a configuration, to which `latest` moves, so that the next notebook finds it. */
 async function beginRun(experiment: Experiment, runs: string): Promise<Run> {
+  const { root } = experiment.data;
+  if (root !== null && !existsSync(root)) {
+    throw new BadInput({ where: root, expected: 'the folder of the data set', got: 'none', fix: 'set dataRoot to it' });
+  }
   const run = createRun(newTimestampFolder(runs));
   await writeJson(runPath(run, 'experiment.json'), experiment);
   moveLatest(run, runs);
@@ -66,15 +70,15 @@ export async function currentRun(options: ExperimentOptions = {}, runs = project
 }
 
 /**
- * Gives a run a configuration. One whose training has begun keeps its own: then a new run begins.
+ * Gives a run a configuration. One whose training has begun keeps its own: then a new run begins beside it.
  * @throws BadInput where that would be another run than `RUN_DIR` names.
  */
-export async function ofConfiguration(run: Run, experiment: Experiment, runs = projectPath('runs')): Promise<Run> {
+export async function ofConfiguration(run: Run, experiment: Experiment): Promise<Run> {
   if (hasConfiguration(run, experiment)) return run;
   if (!existsSync(runPath(run, 'checkpoints'))) {
     await writeJson(runPath(run, 'experiment.json'), experiment);
     return run;
   }
   if (process.env['RUN_DIR']) throw otherConfiguration(run);
-  return beginRun(experiment, runs);
+  return beginRun(experiment, dirname(run.folder));
 }

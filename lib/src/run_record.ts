@@ -83,11 +83,11 @@ function versions(): Record<string, string> {
   };
 }
 
-async function begin(run: Run, seed: number): Promise<RunRecord> {
+async function begin(run: Run, seed: number, command: readonly string[]): Promise<RunRecord> {
   const record: RunRecord = {
     status: 'running',
     process: ownMark(),
-    command: ['3ncore', ...process.argv.slice(2)],
+    command: [...command],
     seed,
     created: new Date().toISOString(),
     finished: null,
@@ -100,8 +100,13 @@ async function begin(run: Run, seed: number): Promise<RunRecord> {
 }
 
 /** Does the work of a run while `run.json` says how it stands, whatever happens. */
-export async function recorded(run: Run, seed: number, work: () => Promise<void>): Promise<void> {
-  const record = await begin(run, seed);
+export async function recorded(
+  run: Run,
+  seed: number,
+  work: () => Promise<void>,
+  command: readonly string[] = ['3ncore', ...process.argv.slice(2)],
+): Promise<void> {
+  const record = await begin(run, seed, command);
   const end = async (status: RunStatus, error: string | null): Promise<void> => {
     const finished = new Date().toISOString();
     await writeJson(runPath(run, 'run.json'), { ...record, status, error, finished, hashes: hashFiles(run) });
@@ -115,4 +120,11 @@ export async function recorded(run: Run, seed: number, work: () => Promise<void>
     throw error;
   }
   await end('done', null);
+}
+
+/** Records a run that notebooks have finished by themselves; where a command executes them, that records it. */
+export async function recordNotebooks(run: Run, seed: number): Promise<void> {
+  const path = runPath(run, 'run.json');
+  if (existsSync(path) && readRecord(path).status === 'running') return;
+  await recorded(run, seed, () => Promise.resolve(), ['notebooks']);
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { projectPath } from 'gemma-3ncore/host/places';
@@ -93,9 +93,9 @@ describe('3ncore start, interrupted', () => {
   const interrupted = projectPath('runs', `interrupted-${process.pid}`);
   after(() => rmSync(interrupted, { recursive: true, force: true }));
 
-  it('exits 130, records it, keeps the notebook as far as it came and leaves latest alone', async () => {
+  it('exits 130, records it, keeps the notebook as far as it came and leaves latest alone; --resume goes on', async () => {
     const before = latest();
-    tinyConfig(config, { steps: 5000 });
+    tinyConfig(config, { steps: 600, checkpoint_every: 100 });
     const run = await cli(['start', '--config', config, '--out', interrupted], {
       env,
       watch: (child) => {
@@ -115,5 +115,17 @@ describe('3ncore start, interrupted', () => {
     assert.equal(outputs.filter(({ output_type }) => output_type === 'error').at(-1)?.ename, 'Interrupted');
     assert.ok(!existsSync(join(interrupted, 'active.report.json')));
     assert.equal(latest(), before);
+    const conduit = readFileSync(join(interrupted, 'conduit.ipynb'));
+    // Not below runs/ any more: success would move `latest`.
+    const moved = join(root, 'moved');
+    renameSync(interrupted, moved);
+    const resumed = await cli(['start', '--out', moved, '--resume'], { env });
+    assert.equal(resumed.code, 0, resumed.stderr);
+    assert.equal(runRecord(moved).status, 'done');
+    assert.match(readFileSync(join(moved, 'metrics.jsonl'), 'utf8'), /"model":"distilled","kind":"resumed"/);
+    assert.deepEqual(readFileSync(join(moved, 'conduit.ipynb')), conduit);
+    const again = await cli(['start', '--out', moved, '--resume'], { env });
+    assert.deepEqual([again.code, again.stdout], [0, resumed.stdout]);
+    assert.match(again.stderr, /is finished: there is nothing to go on with/);
   });
 });

@@ -12,7 +12,7 @@ SAMPLES = {
     "IntText": {"value": 2},
     "FloatText": {"value": 2.5},
     "Dropdown": {"options": ["a", "b"], "index": 1},
-    "Checkbox": {"value": True, "indent": False},
+    "Checkbox": {"value": True, "indent": True},
     "Text": {"value": "x", "placeholder": "", "continuous_update": False},
     "HTML": {"value": "<b>x</b>", "placeholder": ""},
     "Button": {},

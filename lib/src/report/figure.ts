@@ -65,6 +65,7 @@ export function figure(parts: FigureParts): Figure {
       font: { size: 16 },
     },
     ...{ paper_bgcolor: 'white', plot_bgcolor: 'white', hovermode: 'closest', autosize: false, bargap: 0.35 },
+    hoverlabel: { namelength: -1 },
     legend: { orientation: 'h', x: 0, xanchor: 'left', y: 1.01, yanchor: 'bottom', font: { size: 12 } },
     ...layout,
     margin: { l: left, r: right, t: titleHeight + top, b: bottom + footer, autoexpand: false },
@@ -80,6 +81,7 @@ export function axis(title: string, options: PlotlyObject = {}): PlotlyObject {
     title: { text: title, standoff: 10, font: { size: 13 } },
     ...{ showline: true, linecolor: ink.axis, ticks: 'outside', tickcolor: ink.axis, ticklen: 5 },
     ...{ gridcolor: ink.grid, zeroline: false, automargin: false, tickfont: { size: 12 } },
+    hoverformat: '.4~g',
     ...options,
   };
 }

@@ -21,6 +21,7 @@ function rangeOf(values: readonly number[]): [number, number] {
 /** Predictions against labels on equal axes, with the identity and the mean of the labels. */
 export function scatterFigure(rows: readonly PredictionRow[], target: Target, notes: readonly string[] = []): Figure {
   const predicted = `${target}_pred` as const;
+  const unit = unitOf[target];
   const shown = rows.filter((row) => trainedModels.includes(row.model));
   const range = rangeOf(shown.flatMap((row) => [row[target], row[predicted]]));
   const centre = mean(shown.map((row) => row[target]));
@@ -31,13 +32,13 @@ export function scatterFigure(rows: readonly PredictionRow[], target: Target, no
     return {
       ...{ type: 'scatter', mode: 'markers', name: label, text: studyLabels(ofModel) },
       ...{ x: ofModel.map((row) => row[target]), y: ofModel.map((row) => row[predicted]) },
+      hovertemplate: `%{text}<br>measured %{x:.1f} ${unit}, predicted %{y:.1f} ${unit}`,
       marker: { color, symbol, size: 7, opacity: 0.7, line: { color: 'white', width: 0.5 } },
     };
   });
   const line = (name: string, y: readonly number[], color: string, dash: string): PlotlyObject => ({
     ...{ type: 'scatter', mode: 'lines', name, x: range, y, line: { color, dash, width: 1.5 }, hoverinfo: 'skip' },
   });
-  const unit = unitOf[target];
   return figure({
     name: `scatter_${target}`,
     title: `${target}: predicted against measured`,
@@ -94,6 +95,7 @@ export function blandAltmanFigure(
       {
         ...{ type: 'scatter', mode: 'markers', showlegend: false, y: differences, text: studyLabels(ofModel) },
         x: ofModel.map((row) => (row[`${target}_pred`] + row[target]) / 2),
+        hovertemplate: `%{text}<br>mean %{x:.1f} ${unit}, difference %{y:.1f} ${unit}<extra></extra>`,
         marker: { color, symbol, size: 7, opacity: 0.7, line: { color: 'white', width: 0.5 } },
       },
     ],
