@@ -124,6 +124,21 @@ describe('data/frame_pool', async () => {
     await pool.close();
   });
 
+  it('sees a signal while it decodes without threads', async () => {
+    const controller = new AbortController();
+    const pool = openFramePool(0, controller.signal);
+    setTimeout(() => controller.abort(), 50);
+    let seen = 0;
+    const walk = async (): Promise<void> => {
+      for await (const { kind } of extractEach(pool, Array<Study>(100_000).fill(studies()[0]!))) {
+        assert.equal(kind, 'frames');
+        seen += 1;
+      }
+    };
+    await assert.rejects(walk(), Interrupted);
+    assert.ok(seen > 0);
+  });
+
   it('runs one ffmpeg a thread, and none once a signal is aborted', { timeout: 30_000 }, async () => {
     writeFileSync(at('codec.avi'), aviFile([Buffer.from('x'), Buffer.from('y')], { codec: 'FFV1' }));
     const codec = studyOf('codec', at('codec.avi'), 0, 1);

@@ -67,6 +67,11 @@ describe('report/report', () => {
     });
   }
 
+  it('takes a run without bridges, which distils nothing', async () => {
+    await writeReport(folder, 'conduit', { ...conduit, body: { ...conduit.body, bridges: [] } });
+    assert.deepEqual(readReport(folder, 'conduit').body.bridges, []);
+  });
+
   it('does not write an invalid report, which is an error of the program', async () => {
     const bridges = conduit.body.bridges.map((bridge) => ({ ...bridge, grid: [8] }));
     const broken = { ...conduit, body: { ...conduit.body, bridges } };

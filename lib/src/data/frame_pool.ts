@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { yieldToEvents } from '../host/abort.js';
 import { Interrupted } from '../host/errors.js';
 import type { FrameAnswer, FrameRequest } from './frame_worker.js';
 import { extract, type Extraction } from './frames.js';
@@ -79,13 +80,18 @@ export function threadsByProcessors(processors = availableParallelism()): number
   return processors < 2 ? 0 : Math.min(processors, 4);
 }
 
-/** Decodes in the caller's thread, one study after the other. */
+/** Decodes in the caller's thread, one study after the other; between them events have their turn. */
 function poolWithoutThreads(): FramePool {
   const stopping = new AbortController();
+  const { signal } = stopping;
   const inTurn = oneByOne();
   return {
     threads: 0,
-    extract: (study) => inTurn(() => extract(study, { signal: stopping.signal })),
+    extract: (study) =>
+      inTurn(async () => {
+        await yieldToEvents(signal);
+        return extract(study, { signal });
+      }),
     close: async () => stopping.abort(new Interrupted()),
   };
 }

@@ -220,9 +220,6 @@ export interface ConduitBody {
     student: ImagePreprocessing;
     augmentation: string[];
   };
-  /**
-   * @minItems 1
-   */
   bridges: {
     /**
      * The layer's published name.
