@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodeJpeg } from 'gemma-3ncore/files/jpeg';
+import { decodeJpeg, isDecodable, jpegSize } from 'gemma-3ncore/files/jpeg';
 import { BadInput } from 'gemma-3ncore/host/errors';
 import { greyAt, jpegImage } from '../support/avi.js';
 import { maxAbsDifference } from '../support/compare.js';
@@ -42,6 +42,15 @@ describe('files/jpeg', () => {
     const weighted = expected.map((grey) => 0.299 * grey + 0.701 * 128);
     assert.ok(maxAbsDifference(asRgb.data, weighted) <= 2);
     assert.deepEqual(decodeJpeg(withAfterStart(image, adobe(1)), 'image'), decodeJpeg(image, 'image'));
+  });
+
+  it('tells the size by the header, and which sizes are decoded', () => {
+    assert.deepEqual(jpegSize(image), { height: 16, width: 24 });
+    assert.ok(isDecodable({ height: 2000, width: 5000 }));
+    assert.ok(!isDecodable({ height: 0, width: 24 }) && !isDecodable({ height: 2001, width: 5000 }));
+    for (const bytes of [Buffer.alloc(0), Buffer.alloc(100), image.subarray(0, 30), without(image, 0xc0)]) {
+      assert.equal(jpegSize(bytes), null);
+    }
   });
 
   it('refuses what does not decode, and sizes that no frame has, before allocating them', () => {
