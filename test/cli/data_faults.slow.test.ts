@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parse } from 'csv-parse/sync';
@@ -8,8 +8,10 @@ import { cli, told, type CliRun } from '../support/cli.js';
 import { camusFaults, writeCamusFaults } from '../support/camus_faults.js';
 import { clipFaults, clipTable, writeClipFaults } from '../support/clip_faults.js';
 import { patientName } from '../support/dicom.js';
+import { goodStudy } from '../support/echonet.js';
 import { echonetFaults, writeEchoNetFaults } from '../support/echonet_faults.js';
 import { useTemporaryFolder } from '../support/folder.js';
+import { tinyConfig } from '../support/run.js';
 
 const folderFor = useTemporaryFolder();
 
@@ -137,6 +139,29 @@ describe('data check over folders of faults', () => {
     assert.doesNotMatch(stdout, unprintable);
     assert.ok(stdout.includes(`${document.usable} usable`) && stdout.includes(`${document.excluded} left out`));
     assert.match(stdout, /\nEvery study that is left out stands, with all its reasons, in what --json prints\.\n/);
+  });
+
+  it('lets a whole run end, whose report gives the same reasons', { timeout: 180_000 }, async () => {
+    const root = folderFor('run/data');
+    const further = ['VAL', 'VAL', 'TEST', 'TEST', 'TEST'].map((split, i) => {
+      const study = goodStudy(`${split}${i}`);
+      study.list[0]!['Split'] = split;
+      return study;
+    });
+    writeEchoNetFaults(root, further);
+    const { studies } = await documentOf('echonet-dynamic', root);
+    const out = join(folderFor('run'), 'out');
+    const config = tinyConfig(join(folderFor('run'), 'e.json'));
+    const source = ['--config', config, '--dataset', 'echonet-dynamic', '--data-root', root];
+    const run = await cli(['train', ...source, '--out', out], { env: { NCORE_CACHE: folderFor('cache') } });
+    assert.equal(run.code, 0, run.stderr);
+    const report = JSON.parse(readFileSync(join(out, 'conduit.report.json'), 'utf8')) as {
+      body: { excluded: { study: string; reasons: string[] }[] };
+    };
+    assert.deepEqual(
+      report.body.excluded.map(({ study, reasons }) => [study, reasons]),
+      studies.filter(({ usable }) => !usable).map(({ id, reasons }) => [id, reasons]),
+    );
   });
 
   it('exits 2 where no study is usable, and where there is no such data set in one sentence alone', async () => {
