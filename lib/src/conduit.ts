@@ -1,29 +1,21 @@
-import type * as tf from '@tensorflow/tfjs';
 import { bytesAt, planBridges } from './bridges.js';
 import { studiesCsv } from './data/dataset.js';
 import type { Augmentation } from './data/augment.js';
 import { extractEach } from './data/extract_each.js';
 import { openFramePool } from './data/frame_pool.js';
-import { openFrameSource, roomBytes } from './data/frame_source.js';
+import { openFrameSource } from './data/frame_source.js';
 import type { DecodedStudy } from './data/frames.js';
-import { preprocess } from './data/preprocess.js';
-import type { GreyImage, StudySet } from './data/study.js';
+import type { StudySet } from './data/study.js';
 import { datasetManifest } from './dataset_manifests.js';
 import { plannedSettings, planOf } from './distill/plan.js';
-import { compile } from './engine/compile.js';
-import { describeEngine } from './engine/describe.js';
-import { memory } from './engine/memory.js';
 import { openEngine } from './engine/open.js';
-import { featureBytes, longFeaturesAdvice } from './feature_cost.js';
+import { estimateRun } from './estimates.js';
 import { writeFileAtomic } from './files/atomic.js';
 import { readJson } from './files/json.js';
-import { formatSeconds, monotonicMs } from './host/clock.js';
 import { BadInput } from './host/errors.js';
-import { warn } from './host/log.js';
 import { projectPath } from './host/places.js';
 import { kernelPort } from './jupyter/kernel.js';
 import { schemaForm, type FormSchema } from './jupyter/widgets_form.js';
-import * as siglip from './models/siglip_vision.js';
 import { add, finishPhase, hasReport, saveExperiment, startPhase, type Phase, type Section } from './phase.js';
 import type { Figure } from './report/figure.js';
 import { bridgesFigure } from './report/figures/bridges.js';
@@ -32,24 +24,16 @@ import { frameMontage } from './report/figures/montage.js';
 import { curriculumFigure } from './report/figures/training.js';
 import { bridgesTable } from './report/result_tables.js';
 import { table } from './report/table.js';
-import { experimentPrecision, openingPrecision } from './precision.js';
-import { precisionErrors } from './precision_errors.js';
-import { formatSignificant } from './report/numbers.js';
+import { experimentPrecision } from './precision.js';
 import { runReservoir } from './reservoir.js';
 import { currentRun, runPath, type Run } from './run_folder.js';
-import type { Experiment, Preprocessing } from './schema/generated/experiment.js';
-import type { ConduitBody, ReportTable } from './schema/generated/reports.js';
+import type { ConduitBody } from './schema/generated/reports.js';
 import { validate } from './schema/validate.js';
-import { buildStudent } from './student_model.js';
-import { choosePrefix } from './student_prefix.js';
 import { openStudies } from './studies.js';
 import { showDataTerms } from './terms.js';
 import { teacherFeatures } from './teacher_features.js';
 import { fitTeacherProbe, probeNotes, probeTable } from './teacher_probe.js';
-import { cohortOf, decodeAll, preprocessingOf, unreadableTable } from './training_data.js';
-import { trainingCost } from './training_cost.js';
-import { disposeParams } from './tree/params.js';
-import { openTeacher } from './weights.js';
+import { cohortOf, decodeAll, unreadableTable } from './training_data.js';
 
 /** Conduit under way: the data set is read once, and a few studies are decoded. */
 export interface Conduit extends Phase<'conduit'> {
@@ -206,147 +190,21 @@ export async function bridges(phase: Conduit): Promise<Section> {
   });
 }
 
-/** Seconds of one call after a first one that compiles. */
-async function secondsOf(call: () => Promise<void>): Promise<number> {
-  await call();
-  const begun = monotonicMs();
-  await call();
-  return (monotonicMs() - begun) / 1000;
-}
-
-async function dispose(tensors: readonly tf.Tensor[]): Promise<void> {
-  await tensors[0]?.data();
-  tensors.forEach((tensor) => tensor.dispose());
-}
-
-/** Seconds that the teacher takes for a frame, measured on one. */
-async function teacherSeconds(experiment: Conduit['experiment'], { frames: { ED } }: DecodedStudy): Promise<number> {
-  const { weights } = experiment.teacher;
-  const { params, config } = openTeacher(weights, experiment.seed, openingPrecision(experiment));
-  const features = ['last_hidden_state'];
-  const forward = compile((images: tf.Tensor4D) =>
-    Object.values(siglip.forward(params, images, config, { features, interpolatePosEncoding: true })),
-  );
-  const images = preprocess([ED], preprocessingOf(experiment.teacher.preprocessing));
-  const seconds = await secondsOf(() => dispose(forward(images)));
-  images.dispose();
-  forward.dispose();
-  disposeParams(params);
-  return seconds;
-}
-
-/** Seconds of the student's forward pass over a micro-batch, measured. */
-async function studentSeconds(experiment: Conduit['experiment'], { frames }: DecodedStudy): Promise<number> {
-  const model = buildStudent(experiment, []);
-  const batch = (frame: GreyImage): tf.Tensor4D => {
-    const images = new Array<GreyImage>(experiment.training.batch_size).fill(frame);
-    return preprocess(images, preprocessingOf(experiment.student.preprocessing));
-  };
-  const [ED, ES] = [batch(frames.ED), batch(frames.ES)];
-  const forward = compile((a: tf.Tensor4D, b: tf.Tensor4D) => [model.forward({ ED: a, ES: b }).targets]);
-  const seconds = await secondsOf(() => dispose(forward(ED, ES)));
-  ED.dispose();
-  ES.dispose();
-  forward.dispose();
-  model.dispose();
-  return seconds;
-}
-
-/** A training pass over a forward one: forward, the gradient of the inputs and that of the adapters. */
-const trainingFactor = 3;
-
 /** The configuration at the precision that `estimates` chose. */
 function atPrecision({ experiment, body }: Conduit): Conduit['experiment'] {
   return body.precision === undefined ? experiment : { ...experiment, precision: body.precision.chosen };
 }
 
-/** What the chosen precision costs in exactness, on one frame. */
-function errorTables(experiment: Conduit['experiment'], { frames: { ED } }: DecodedStudy): ReportTable[] {
-  const of = (preprocessing: Preprocessing): tf.Tensor4D => preprocess([ED], preprocessingOf(preprocessing));
-  const images = { teacher: of(experiment.teacher.preprocessing), student: of(experiment.student.preprocessing) };
-  const errors = precisionErrors(experiment, images);
-  images.teacher.dispose();
-  images.student.dispose();
-  return errors === undefined ? [] : [errors];
-}
-
-/** A number in millions. */
-function formatMega(value: number): string {
-  return `${formatSignificant(value / 1e6)} M`;
-}
-
-/** Whether the student's frozen blocks are computed once, of all frames that training sees again and again. */
-function prefixBody(experiment: Experiment, { studies }: StudySet): NonNullable<ConduitBody['prefix']> {
-  const frames = 2 * studies.filter(({ split }) => split !== 'TEST').length;
-  const { prefix, reason } = choosePrefix(experiment, frames);
-  if (prefix === undefined) return { after: null, reason, maps: [], disk_MB: 0, share: 0 };
-  const { after, known, bytes, share } = prefix;
-  return { after, reason: null, maps: [after, ...known], disk_MB: (frames * bytes) / 1e6, share };
-}
-
-function prefixText({ after, reason, maps, disk_MB, share }: NonNullable<ConduitBody['prefix']>): string {
-  if (after === null) return `computed in every pass: ${reason ?? ''}`;
-  const saved = `${formatSignificant(100 * share)} % of a forward pass`;
-  return `computed once up to ${after}: saves ${saved}, keeps ${maps.join(', ')} in ${formatSignificant(disk_MB)} MB`;
-}
-
 /** Device, precision, and what the run will take in time, memory and disk, before anything long starts. */
 export async function estimates(phase: Conduit): Promise<Section> {
   const set = readSet(phase);
-  const engine = await describeEngine();
-  const precision = await experimentPrecision(phase.experiment);
-  phase.body.precision = precision;
-  const experiment = atPrecision(phase);
-  const { training } = experiment;
-  const idle = memory().rssMB;
   const [example] = phase.sample;
   if (example === undefined) throw new Error('no frames have been decoded yet: run frames(phase) first');
-  const perFrame = await teacherSeconds(experiment, example);
-  const perPass = await studentSeconds(experiment, example);
-  const working = memory().peakRssMB;
-  const frames = 2 * set.studies.length;
-  const featureSeconds = frames * perFrame;
-  const passes = training.steps * training.accumulation_steps * (training.baseline ? 2 : 1);
-  const prefix = prefixBody(experiment, set);
-  phase.body.prefix = prefix;
-  const trainSeconds = passes * perPass * trainingFactor * (1 - prefix.share);
-  const trained = set.studies.filter(({ split }) => split === 'TRAIN').length;
-  const state = trainingCost(experiment);
-  const pixels = Math.min(frames * example.frames.ED.data.length, roomBytes);
-  const estimate = {
-    seconds: featureSeconds + trainSeconds,
-    memory_MB: idle + trainingFactor * (working - idle) + (pixels + state.memoryBytes) / 1e6,
-    disk_MB: (2 * trained * featureBytes(experiment) + state.diskBytes) / 1e6 + prefix.disk_MB,
-  };
-  phase.body.device = engine.device;
-  phase.body.estimates = estimate;
-  const rows = [
-    { what: 'device', value: `${engine.device}, ${engine.processor.threads} threads` },
-    { what: 'precision', value: `${precision.chosen}: ${precision.reason}` },
-    { what: 'teacher features', value: `${formatSeconds(featureSeconds)} for ${frames} frames` },
-    { what: 'training', value: `${formatSeconds(trainSeconds)} for ${passes} passes` },
-    { what: 'frozen student blocks', value: prefixText(prefix) },
-    { what: 'memory', value: `${Math.round(estimate.memory_MB)} MB` },
-    {
-      what: 'trained state',
-      value: `${formatMega(state.parameters)} parameters, ${formatMega(state.memoryBytes)}B of the memory`,
-    },
-    {
-      what: 'disk',
-      value: `${formatMega(1e6 * estimate.disk_MB)}B, at most ${formatMega(state.diskBytes)}B of it checkpoints`,
-    },
-  ];
-  const notes = [
-    `Measured on one frame and one micro-batch; a training pass counts as ${trainingFactor} forward passes. ` +
-      'Features that the cache has already take no time.',
-  ];
-  const advice = longFeaturesAdvice(featureSeconds, frames, engine.device);
-  if (advice !== undefined) {
-    warn(advice);
-    notes.push(advice);
-  }
-  const tables = [table('estimates', 'Device, precision, estimates', rows), ...errorTables(experiment, example)];
-  return add(phase, { tables, notes });
+  const precision = await experimentPrecision(phase.experiment);
+  phase.body.precision = precision;
+  const { body, ...section } = await estimateRun(atPrecision(phase), precision, set, example);
+  Object.assign(phase.body, body);
+  return add(phase, section);
 }
 
 /**
