@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { openDataset } from 'gemma-3ncore/data/dataset';
+import { openDataset, studiesCsv } from 'gemma-3ncore/data/dataset';
 import { extractFrames } from 'gemma-3ncore/data/frames';
 import { BadInput } from 'gemma-3ncore/host/errors';
 import { aviFile, jpegImage } from '../support/avi.js';
@@ -27,7 +27,8 @@ function folderOf(name: string, rows: readonly string[], head = header): string 
 describe('data/clips', () => {
   it('reads own clips of any kind with their labels, and their frames', async () => {
     const root = folderOf('good', ['clip.avi,100,40,60,train,4,1,,', 'clip.dcm,90,45,50,TEST,0,2,2CH,P7']);
-    const { dataset, studies, verdicts } = await openDataset('clips', root);
+    const set = await openDataset('clips', root);
+    const { dataset, studies, verdicts } = set;
     assert.equal(dataset, 'clips');
     assert.deepEqual(
       studies.map(({ id, patient, view, split, edFrame, esFrame, fps }) => [
@@ -45,6 +46,11 @@ describe('data/clips', () => {
       ],
     );
     assert.ok(verdicts.every(({ usable }) => usable));
+    assert.deepEqual(studiesCsv(set).split('\n').slice(1), [
+      'clip.avi,4CH,TRAIN,true,,4,1,100,40,60',
+      'clip.dcm,2CH,TEST,true,,0,2,90,45,50',
+      '',
+    ]);
     const { ED, ES, decoder } = await extractFrames(studies[1]!);
     assert.deepEqual([Buffer.from(ED.data), Buffer.from(ES.data), decoder], [greyBytes(0), greyBytes(2), 'dicom']);
     assert.ok(!JSON.stringify([studies, verdicts]).includes(patientName));
