@@ -9,10 +9,11 @@ import type { Study, StudySet } from 'gemma-3ncore/data/study';
 import { decodeAll } from 'gemma-3ncore/training_data';
 import { Random, rootKey } from 'gemma-3ncore/tree/random';
 import { aviFile, jpegImage } from '../support/avi.js';
-import { listHeader, tracing, tracingHeader } from '../support/echonet.js';
+import { goodStudy, listHeader, tracing, tracingHeader, writeEchoNet } from '../support/echonet.js';
 import { useTemporaryFolder } from '../support/folder.js';
 
-const root = useTemporaryFolder()('scale');
+const folderFor = useTemporaryFolder();
+const root = folderFor('scale');
 const studies = 10030;
 
 /** As many studies as EchoNet-Dynamic has, their videos hard links to five clips of 112×112 and up to 240 frames. */
@@ -84,5 +85,14 @@ describe('ten thousand studies', () => {
     assert.ok(pixelsMB < 100, `${pixelsMB} MB of pixels`);
     // 20 MB more of frames than with 500, and the heaps of three threads come to their usual size.
     assert.ok(grown < 100, `grew from ${few.peakMB} by ${grown} MB`);
+  });
+});
+
+describe('a list without end', () => {
+  it('is refused, instead of filling the memory', async () => {
+    const long = folderFor('long');
+    writeEchoNet(long, [goodStudy('A')]);
+    appendFileSync(join(long, 'FileList.csv'), 'X,60,40,100,16,16,50,12,TRAIN\n'.repeat(200_001));
+    await assert.rejects(readEchoNetDynamic(long), /FileList\.csv: expected at most 200000 rows, got more\.$/);
   });
 });

@@ -67,6 +67,22 @@ describe('files/csv', () => {
     }
   });
 
+  it('names rows with more fields than the header, but for empty ones and notes at the end', async () => {
+    const faultsOf = async (content: string): Promise<(string | null)[]> => {
+      const path = join(folder, 'wide.csv');
+      writeFileSync(path, content);
+      const faults: (string | null)[] = [];
+      for await (const { fault } of csvRows(path, ['a', 'b'])) faults.push(fault);
+      return faults;
+    };
+    assert.deepEqual(await faultsOf('a,b\n1,2\n3\n1,2,,,\n1,2,3\n'), [
+      ...[null, null, null],
+      'row has too many fields: row 5 has 3, the header 2',
+    ]);
+    assert.deepEqual(await faultsOf('a,b,note\n1,2,so, so\n'), [null]);
+    assert.deepEqual(await faultsOf('note,b,a\nso, so,2,1\n'), ['row has too many fields: row 2 has 4, the header 3']);
+  });
+
   it('gives the header alone, and says of a missing file that it is', async () => {
     const path = join(folder, 'header.csv');
     writeFileSync(path, 'FileName,X,Y,Frame\n');

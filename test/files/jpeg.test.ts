@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodeJpeg } from 'gemma-3ncore/files/jpeg';
+import { decodeJpeg, isDecodable, jpegSize } from 'gemma-3ncore/files/jpeg';
 import { BadInput } from 'gemma-3ncore/host/errors';
 import { greyAt, jpegImage } from '../support/avi.js';
 import { maxAbsDifference } from '../support/compare.js';
@@ -68,6 +68,15 @@ describe('files/jpeg', () => {
       assert.deepEqual([height, width], [8, 24]);
       // Quality 90: quantization steps of a few grey levels.
       assert.ok(maxAbsDifference(data, ramp) <= 4, String(maxAbsDifference(data, ramp)));
+    }
+  });
+
+  it('tells the size by the header, and which sizes are decoded', () => {
+    assert.deepEqual(jpegSize(image), { height: 16, width: 24 });
+    assert.ok(isDecodable({ height: 2000, width: 5000 }));
+    assert.ok(!isDecodable({ height: 0, width: 24 }) && !isDecodable({ height: 2001, width: 5000 }));
+    for (const bytes of [Buffer.alloc(0), Buffer.alloc(100), image.subarray(0, 30), without(image, 0xc0)]) {
+      assert.equal(jpegSize(bytes), null);
     }
   });
 

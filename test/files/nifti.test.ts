@@ -121,22 +121,33 @@ describe('files/nifti', () => {
   });
 
   it('refuses bombs before they unpack', () => {
-    const large = encodeNifti({ ...volume, shape: [32000, 32000, 100] });
+    const large = encodeNifti({ ...volume, shape: [2000, 2000, 30000] });
+    const wide = encodeNifti({ ...volume, shape: [32000, 32000] });
     const padded = Buffer.concat([encodeNifti(volume), Buffer.alloc(2 ** 26)]);
     // Signed bytes: 100 MB unpacked, 400 MB as the numbers they are held as.
-    const signed = encodeNifti({ ...volume, shape: [10_000, 10_000, 1] });
+    const signed = encodeNifti({ ...volume, shape: [2000, 2000, 25] });
     signed.writeInt16LE(256, 70);
     const before = process.resourceUsage().maxRSS;
     for (const [bomb, message] of [
-      [gzipSync(Buffer.concat([signed, Buffer.alloc(2 ** 20)])), /a limit of 128 MB can hold, got 10000 × 10000/],
-      [gzipSync(large), /can hold, got 32000 × 32000 × 100/],
-      [large, /can hold, got 32000 × 32000 × 100/],
+      [gzipSync(Buffer.concat([signed, Buffer.alloc(2 ** 20)])), /can hold, got 2000 × 2000 × 25/],
+      [gzipSync(large), /can hold, got 2000 × 2000 × 30000/],
+      [large, /can hold, got 2000 × 2000 × 30000/],
+      [wide, /pictures of at most 4194304 pixels, got 32000 × 32000/],
       [gzipSync(padded), /412 bytes unpacked, as its header says, got more/],
     ] as const) {
       for (let i = 0; i < 20; i++) assert.throws(() => read(bomb), message);
     }
     const grown = (process.resourceUsage().maxRSS - before) / 1024;
     assert.ok(grown < 50, `${grown} MB`);
+  });
+
+  it('refuses more values than there is room for as floats', () => {
+    const shape = [1000, 1000, 68];
+    const whole = encodeNifti({ shape, spacing: [1, 1], values: new Uint8Array(68_000_000) });
+    assert.deepEqual(read(whole).shape, shape);
+    // 8-bit values with sign.
+    whole.writeInt16LE(256, 70);
+    assert.throws(() => read(whole), /can hold, got 1000 × 1000 × 68/);
   });
 
   it('survives 2,000 mutated files, packed and not: refused in one sentence, or read as its header says', () => {

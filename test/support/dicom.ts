@@ -12,7 +12,7 @@ export interface DicomOptions {
   /** Uncompressed frames, or fragments; none leaves the pixel data out. */
   readonly frames: readonly Buffer[];
   readonly coding?: keyof typeof syntaxes;
-  /** Another transfer syntax than that of `coding`. */
+  /** Another transfer syntax than that of `coding`; '' for none. */
   readonly syntax?: string;
   readonly bigEndian?: boolean;
   /** Writes the basic offset table, one frame a fragment. */
@@ -22,11 +22,17 @@ export interface DicomOptions {
   readonly photometric?: string;
   readonly planar?: boolean;
   readonly modality?: string;
-  readonly numberOfFrames?: number;
+  readonly numberOfFrames?: number | string;
   readonly height?: number;
   readonly width?: number;
   readonly bits?: number;
+  /** Of the allocated ones; all by default. */
+  readonly bitsStored?: number;
   readonly frameTime?: string;
+  /** What the file is by its meta header, e.g. a directory; left out by default. */
+  readonly sopClass?: string;
+  /** Puts so many sequences, one in another, before the pixels. */
+  readonly nested?: number;
   /** Left, top, right, bottom, cm a pixel. */
   readonly region?: readonly [number, number, number, number, number];
 }
@@ -136,6 +142,12 @@ function addRegion(data: Elements, [left, top, right, bottom, cm]: readonly [num
   data.add(0x0018, 0x6011, 'SQ', Buffer.concat([...head, bytes]));
 }
 
+/** Sequences of unknown length, one in another, none of which ends. */
+function sequences(depth: number): Buffer {
+  const start = Buffer.from('080015115351' + '0000ffffffff' + 'feff00e0ffffffff', 'hex');
+  return Buffer.concat(Array<Buffer>(depth).fill(start));
+}
+
 function addPalette(data: Elements): void {
   for (const channel of [1, 2, 3]) {
     const descriptor = [256, 0, 16].map((value) => data.uint16(value));
@@ -152,11 +164,13 @@ export function dicomFile(options: DicomOptions): Buffer {
   const { frames, coding = 'native', photometric = 'MONOCHROME2', bigEndian = false, bits = 8 } = options;
   const uid = options.syntax ?? (bigEndian ? '1.2.840.10008.1.2.2' : syntaxes[coding]);
   const meta = new Elements(false);
-  meta.add(0x0002, 0x0010, 'UI', uid);
+  if (options.sopClass !== undefined) meta.add(0x0002, 0x0002, 'UI', options.sopClass);
+  if (uid !== '') meta.add(0x0002, 0x0010, 'UI', uid);
   const length = new Elements(false);
   length.add(0x0002, 0x0000, 'UL', length.uint32(Buffer.concat(meta.parts).length));
   const data = new Elements(bigEndian);
   data.add(0x0008, 0x0060, 'CS', options.modality ?? 'US');
+  if (options.nested !== undefined) data.parts.push(sequences(options.nested));
   data.add(0x0010, 0x0010, 'PN', patientName);
   if (options.frameTime !== undefined) data.add(0x0018, 0x1063, 'DS', options.frameTime);
   if (options.region !== undefined) addRegion(data, options.region);
@@ -168,7 +182,7 @@ export function dicomFile(options: DicomOptions): Buffer {
   data.add(0x0028, 0x0010, 'US', data.uint16(options.height ?? 16));
   data.add(0x0028, 0x0011, 'US', data.uint16(options.width ?? 16));
   data.add(0x0028, 0x0100, 'US', data.uint16(bits));
-  data.add(0x0028, 0x0101, 'US', data.uint16(bits));
+  data.add(0x0028, 0x0101, 'US', data.uint16(options.bitsStored ?? bits));
   data.add(0x0028, 0x0103, 'US', data.uint16(0));
   if (photometric === 'PALETTE COLOR') addPalette(data);
   if (options.extended !== undefined) {

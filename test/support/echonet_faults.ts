@@ -140,6 +140,7 @@ export const echonetFaults: Readonly<Record<string, EchoNetFault>> = {
     change: (study) => (study.list = []),
     reason: /^not in FileList\.csv: there is only a tracing and a video$/,
   },
+  '': { change: () => undefined, reason: /^FileName is empty: row \d+$/ },
   efWithDecimalComma: { change: label({ EF: '"60,2"' }), reason: /^EF is not a number: "60,2"$/ },
   efInHexadecimal: { change: label({ EF: '0x3C' }), reason: /^EF is not a number: "0x3C"$/ },
   efOfHundred: { change: label({ EF: '100' }), reason: /^EF out of range: 100 %/ },
@@ -247,12 +248,12 @@ export const echonetFaults: Readonly<Record<string, EchoNetFault>> = {
   },
 };
 
-/** Writes a folder with a study of each kind of fault between two good ones, `first` and `last`. */
-export function writeEchoNetFaults(root: string): void {
+/** Writes a folder with a study of each kind of fault between two good ones, `first` and `last`, and `further` ones. */
+export function writeEchoNetFaults(root: string, further: readonly TestStudy[] = []): void {
   const studies = Object.entries(echonetFaults).map(([id, { change }]) => {
     const study = goodStudy(id);
     change(study, id);
     return study;
   });
-  writeEchoNet(root, [goodStudy('first'), ...studies, goodStudy('last')]);
+  writeEchoNet(root, [goodStudy('first'), ...studies, ...further, goodStudy('last')]);
 }

@@ -82,13 +82,23 @@ export type Located =
   | { readonly kind: 'missing' }
   | { readonly kind: 'refused'; readonly reason: string };
 
+/** Links followed. */
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EACCES' ? 'denied' : 'missing';
+  }
+}
+
 /** Looks for a patient's file under each of some names; links that leave the data root are refused. */
 export function locateFile({ database, allowed }: CamusFolder, patient: string, names: readonly string[]): Located {
   for (const name of names) {
     const path = join(database, patient, name);
-    if (!existsSync(path)) continue;
-    const real = realpathSync(path);
+    const real = realPathOf(path);
+    if (real === 'missing') continue;
     const shown = printable(relative(database, path));
+    if (real === 'denied') return { kind: 'refused', reason: `file cannot be opened: ${shown} (no permission)` };
     if (!allowed.some((folder) => isInside(real, folder))) {
       return { kind: 'refused', reason: `file outside the data root: ${shown}` };
     }

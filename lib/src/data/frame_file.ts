@@ -25,15 +25,10 @@ function sliceOf({ shape, values }: Nifti, frame: number | null, where: string):
   return values.subarray(frame * size, (frame + 1) * size);
 }
 
-/** An echocardiogram has up to two million pixels, some tenths of a millimetre apart; what lies far outside is a damaged header. */
-const mostPixels = 2 ** 22;
+/** Pixels of an echocardiogram are some tenths of a millimetre apart; what lies far outside is a damaged header. */
 const [leastSpacing, mostSpacing] = [0.01, 10];
 
-function checkScale({ shape, spacing }: Nifti, where: string): void {
-  const [width, height] = shape as readonly [number, number];
-  if (width * height > mostPixels) {
-    throw new BadInput({ where, expected: `a picture of at most ${mostPixels} pixels`, got: `${width} × ${height}` });
-  }
+function checkScale({ spacing }: Nifti, where: string): void {
   if (spacing.every((mm) => mm >= leastSpacing && mm <= mostSpacing)) return;
   const expected = `a spacing of pixels (pixdim) from ${leastSpacing} to ${mostSpacing} mm`;
   throw new BadInput({ where, expected, got: spacing.join(' × ') });

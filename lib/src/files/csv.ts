@@ -12,7 +12,7 @@ export interface CsvRow<Column extends string> {
   /** As a spreadsheet counts: the header is row 1. */
   readonly row: number;
   readonly values: Readonly<Record<Column, string>>;
-  /** A row with more fields than the header has, as a comma too many makes one; null where all is well. */
+  /** What is wrong with a row that has more fields than the header; null where all is well. */
   readonly fault: string | null;
 }
 
@@ -126,7 +126,10 @@ function positionsOf(header: readonly string[], columns: readonly string[], file
   });
 }
 
-/** Empty fields at the end are none: spreadsheets write them to fill a table. */
+/**
+ * Says where a comma too many may have moved fields. Empty fields at the end are none (spreadsheets write them to fill a
+ * table), and a note at the end, in a column that nobody asked for, may hold commas.
+ */
 function faultOf(record: readonly string[], width: number, row: number): string | null {
   let filled = record.length;
   while (filled > width && record[filled - 1] === '') filled -= 1;
@@ -146,7 +149,7 @@ export async function* csvRows<Column extends string>(
   for await (const { record, info } of rawRows(path)) {
     if (positions === undefined) {
       positions = positionsOf(record, columns, basename(path));
-      width = record.length;
+      width = Math.max(...positions) === record.length - 1 ? record.length : Infinity;
       continue;
     }
     const at = positions;

@@ -17,6 +17,10 @@ export interface Nifti {
 const headerSize = 348;
 const largestFile = 2 ** 27;
 const largestImage = 2 ** 27;
+/** An echocardiogram has up to two million. */
+const mostPixels = 2 ** 22;
+/** Values that are not bytes as they stand become 32-bit floats. */
+const mostFloats = 2 ** 26;
 /** Deflate cannot shrink further than this. */
 const bestRatio = 1032;
 /** So much of a packed file surely holds the header. */
@@ -71,6 +75,10 @@ function shapeOf(view: DataView, little: boolean, where: string): number[] {
   const shape = Array.from({ length: axes }, (_, axis) => view.getInt16(42 + 2 * axis, little));
   if (shape.some((size) => size < 1)) throw new BadInput({ where, expected: 'axes from 1', got: shape.join(' × ') });
   while (shape.length > 2 && shape.at(-1) === 1) shape.pop();
+  const [width, height] = shape as [number, number];
+  if (width * height > mostPixels) {
+    throw new BadInput({ where, expected: `pictures of at most ${mostPixels} pixels`, got: `${width} × ${height}` });
+  }
   return shape;
 }
 
@@ -107,6 +115,9 @@ function parseHeader(bytes: Uint8Array, where: string): Header {
   };
 }
 
+/** Whether the values are bytes that mean what they say. */
+const areBytes = ({ code, slope, intercept }: Header): boolean => code === UINT8 && slope === 1 && intercept === 0;
+
 const voxelsOf = ({ shape }: Header): number => shape.reduce((product, size) => product * size, 1);
 
 const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
@@ -136,9 +147,7 @@ function contentOf(file: Uint8Array, where: string): { header: Header; bytes: Ui
   const header = parseHeader(packed ? unpack(first, firstBytes * (bestRatio + 1), where, true) : first, where);
   const size = header.offset + voxelsOf(header) * header.type.bytes;
   const room = packed ? file.length * bestRatio : file.length;
-  // Whatever is not stored in bytes is held as real numbers of four.
-  const held = voxelsOf(header) * Math.max(header.type.bytes, header.code === UINT8 ? 1 : 4);
-  if (size > room || held > largestImage) {
+  if (size > Math.min(room, largestImage) || (!areBytes(header) && voxelsOf(header) > mostFloats)) {
     const expected = `an image that its ${file.length} bytes and a limit of ${largestImage / 2 ** 20} MB can hold`;
     throw new BadInput({ where, expected, got: header.shape.join(' × ') });
   }
@@ -150,9 +159,9 @@ function contentOf(file: Uint8Array, where: string): { header: Header; bytes: Ui
 }
 
 function valuesOf(header: Header, bytes: Uint8Array): Uint8Array | Float32Array {
-  const { code, type, little, offset, slope, intercept } = header;
+  const { type, little, offset, slope, intercept } = header;
   const voxels = voxelsOf(header);
-  if (code === UINT8 && slope === 1 && intercept === 0) return bytes.subarray(offset, offset + voxels);
+  if (areBytes(header)) return bytes.subarray(offset, offset + voxels);
   const view = viewOf(bytes);
   const values = new Float32Array(voxels);
   for (let i = 0, at = offset; i < voxels; i++, at += type.bytes) {

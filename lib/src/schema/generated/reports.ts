@@ -207,6 +207,9 @@ export interface ConduitBody {
     dicom?: number;
   };
   excluded: {
+    /**
+     * Empty where a row of the table names none.
+     */
     study: string;
     view: string;
     split: string;
