@@ -11,7 +11,7 @@ import { preset } from 'gemma-3ncore/schema/presets';
 import { openStudies } from 'gemma-3ncore/studies';
 import * as data from 'gemma-3ncore/training_data';
 import { rootKey, type Key } from 'gemma-3ncore/tree/random';
-import { aviFile, jpegImage } from './support/avi.js';
+import { aviFile, brokenImage } from './support/avi.js';
 import { cohortInMemory, noiseStudies } from './support/cohort.js';
 import { goodStudy, writeEchoNet } from './support/echonet.js';
 import { useTemporaryFolder } from './support/folder.js';
@@ -67,9 +67,7 @@ describe('training_data', () => {
     const root = folderFor('damaged');
     const studies = ['A', 'B', 'C', 'D'].map((id) => goodStudy(id));
     studies[3]!.list[0]!['Split'] = 'TEST';
-    // Images without their scan: header and index say nothing of it.
-    const image = jpegImage(1);
-    const broken = aviFile(Array<Buffer>(12).fill(image.subarray(0, image.indexOf(Buffer.of(0xff, 0xda)) + 2)));
+    const broken = aviFile(Array.from({ length: 12 }, () => brokenImage));
     studies[0]!.videos = { 'A.avi': broken };
     writeEchoNet(root, studies);
     const set = await openStudies({ ...tiny, data: { ...tiny.data, dataset: 'echonet-dynamic', root } });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { readReport } from 'gemma-3ncore/report/report';
 import { doNotShareStamp } from 'gemma-3ncore/report/wording';
-import { aviFile } from '../support/avi.js';
+import { aviFile, brokenImage } from '../support/avi.js';
 import { cli, told, type CliRun } from '../support/cli.js';
 import { goodStudy, listHeader, writeEchoNet, type TestStudy } from '../support/echonet.js';
 import { useTemporaryFolder } from '../support/folder.js';
@@ -136,7 +136,7 @@ describe('3ncore train and start with bad input', () => {
   it('records a failure that shows only later', async () => {
     const data = folderFor('none-decodes');
     const studies = goodStudies();
-    const broken = aviFile(Array.from({ length: 12 }, () => Buffer.from([0xff, 0xd8, 1, 2, 3])));
+    const broken = aviFile(Array.from({ length: 12 }, () => brokenImage));
     for (const [i, study] of studies.entries()) study.videos = { [`S${i}.avi`]: broken };
     writeEchoNet(data, studies);
     const out = join(root, 'later');
@@ -153,7 +153,7 @@ describe('3ncore train with a few bad studies', () => {
   it('leaves them out with reasons and goes on', async () => {
     const data = folderFor('some-bad');
     const studies = goodStudies();
-    const broken = aviFile(Array.from({ length: 12 }, () => Buffer.from([0xff, 0xd8, 1, 2, 3])));
+    const broken = aviFile(Array.from({ length: 12 }, () => brokenImage));
     studies[0]!.videos = { 'S0.avi': broken };
     studies[1]!.videos = { 'S1.avi': Buffer.from('no video') };
     writeEchoNet(data, studies);

@@ -108,3 +108,6 @@ export function jpegImage(number: number, width = 16, height = 16): Buffer {
 export function greyAt(number: number, x: number, y: number): number {
   return Math.round(100 + 60 * Math.sin((x + number) / 5) + 40 * Math.cos(y / 7));
 }
+
+/** The headers of a JPEG image with hardly any of its pixels: what only decoding finds. */
+export const brokenImage = jpegImage(0).subarray(0, 300);
