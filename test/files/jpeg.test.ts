@@ -71,6 +71,12 @@ describe('files/jpeg', () => {
     }
   });
 
+  it('refuses an image that ends anywhere before its last bytes', () => {
+    for (let length = 0; length < image.length - 4; length++) {
+      assert.throws(() => decodeJpeg(image.subarray(0, length), 'cut'), BadInput, `${length} bytes`);
+    }
+  });
+
   it('tells the size by the header, and which sizes are decoded', () => {
     assert.deepEqual(jpegSize(image), { height: 16, width: 24 });
     assert.ok(isDecodable({ height: 2000, width: 5000 }));

@@ -113,6 +113,8 @@ function completed(bytes: Uint8Array, segments: readonly Segment[]): Uint8Array 
 export function decodeJpeg(bytes: Uint8Array, where: string, { rgb: otherwise = false } = {}): GreyImage {
   try {
     const segments = segmentsOf(bytes);
+    // Of which the decoder would make a flat grey.
+    if (!segments.some(({ marker }) => marker === SOS)) throw new Error('no image behind the header');
     const rgb = isRgb(segments, otherwise);
     const { width, height, data } = jpeg.decode(completed(bytes, segments), {
       useTArray: true,
