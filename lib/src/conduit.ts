@@ -24,7 +24,7 @@ import { frameMontage } from './report/figures/montage.js';
 import { curriculumFigure } from './report/figures/training.js';
 import { bridgesTable } from './report/result_tables.js';
 import { settingsTable } from './report/settings_table.js';
-import { excludedTable, splitsTable, studiesTable } from './report/study_tables.js';
+import { characteristicsTables, excludedTable, splitsTable, studiesTable } from './report/study_tables.js';
 import { table } from './report/table.js';
 import { experimentPrecision } from './precision.js';
 import { foundFramesTable, leastSureCurves } from './found_frames.js';
@@ -83,6 +83,7 @@ export async function studies(phase: Conduit, given?: AbortSignal): Promise<Sect
   return add(phase, {
     tables: [
       splitsTable(counts, set.studies),
+      ...characteristicsTables(set.studies),
       ...(excluded.length > 0 ? [excludedTable(excluded)] : []),
       ...foundFramesTable(set),
       ...(phantom ? [studiesTable(set.studies)] : []),

@@ -76,6 +76,7 @@ function examineView(patient: string, view: View, pair: ViewPair, splits: CamusS
   const verdict: Verdict = {
     ...{ id: idOf(patient, view), view, split, usable: reasons.length === 0, reasons },
     ...{ edFrame, esFrame, EDV, ESV, EF },
+    ...found?.info?.person,
     ...(notes.length + odds.length > 0 ? { notes: [...notes, ...odds] } : {}),
   };
   const { ED = null, ES = null } = found?.frames ?? {};

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { BadInput } from '../host/errors.js';
 import { printable } from '../host/text.js';
 import { withByteFile } from '../files/byte_file.js';
-import type { ImageQuality, Study } from './study.js';
+import type { ImageQuality, Person } from './study.js';
 import { parseNumber } from './tracings.js';
 
 /** What `Info_<view>.cfg` says of a view; null where it does not or where that makes no sense. Frames are 0-based here. */
@@ -14,7 +14,7 @@ export interface CamusInfo {
   readonly EF: number | null;
   /** Frames a second; NaN where unknown. */
   readonly fps: number;
-  readonly person: Pick<Study, 'sex' | 'age' | 'imageQuality'>;
+  readonly person: Person;
   /** Why the view cannot be used. */
   readonly reasons: readonly string[];
   /** Fields that make no sense but are not needed. */

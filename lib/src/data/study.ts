@@ -59,8 +59,16 @@ export interface ClipFile {
 /** How good a view is to look at, as CAMUS grades it. */
 export type ImageQuality = 'Good' | 'Medium' | 'Poor';
 
+/** What a data set says of a patient and of how a view turned out; absent where it says nothing. */
+export interface Person {
+  readonly sex?: 'F' | 'M' | undefined;
+  /** Years. */
+  readonly age?: number | undefined;
+  readonly imageQuality?: ImageQuality | undefined;
+}
+
 /** One patient in one view, usable: its cine, its ED and ES frames and its labels. */
-export interface Study {
+export interface Study extends Person {
   readonly id: string;
   readonly patient: string;
   readonly view: View;
@@ -83,14 +91,10 @@ export interface Study {
   readonly fps: number;
   /** Frames that the video file holds. */
   readonly numberOfFrames: number;
-  readonly sex?: 'F' | 'M' | undefined;
-  /** Years. */
-  readonly age?: number | undefined;
-  readonly imageQuality?: ImageQuality | undefined;
 }
 
 /** What was found out about a study; `null` where unknown. A usable study has no reasons. */
-export interface Verdict {
+export interface Verdict extends Person {
   readonly id: string;
   readonly view: View;
   readonly split: Split | null;
