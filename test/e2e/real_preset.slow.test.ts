@@ -34,7 +34,7 @@ describe('the preset medsiglip-gemma3n', () => {
       bridges.map(({ bytes }) => bytes),
       [65536, 65536],
     );
-    assert.deepEqual([probe?.features, probe?.studies], [256, { train: 2, validation: 1 }]);
+    assert.deepEqual([probe?.features, probe?.studies], [256, { train: 2, validation: 1, validation_patients: 1 }]);
     assert.match(run.stdout, /^teacher probe +MAE on VAL: EDV [\d.]+ mL/m);
   });
 
