@@ -1,38 +1,33 @@
 import { Command, CommanderError } from 'commander';
-import { cacheCommand } from './cli/cache.js';
-import { dataCommand } from './cli/data.js';
-import { exportCommand } from './cli/export.js';
-import { gatherCommand } from './cli/gather.js';
-import { initCommand } from './cli/init.js';
-import { miniaturesCommand } from './cli/miniatures.js';
-import { predictCommand } from './cli/predict.js';
-import { runsCommand } from './cli/runs.js';
-import { sliceCommand } from './cli/slice.js';
-import { startCommand } from './cli/start.js';
-import { trainCommand } from './cli/train.js';
-import { verifyCommand } from './cli/verify.js';
 import { BadInput, Interrupted } from './host/errors.js';
 
-/** The command-line program `3ncore`. */
-export function program(): Command {
-  return new Command('3ncore')
+/** The commands by name, loaded when they are needed: DataFrames and figures alone take 150 MB. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  cache: async () => (await import('./cli/cache.js')).cacheCommand(),
+  data: async () => (await import('./cli/data.js')).dataCommand(),
+  start: async () => (await import('./cli/start.js')).startCommand(),
+  export: async () => (await import('./cli/export.js')).exportCommand(),
+  gather: async () => (await import('./cli/gather.js')).gatherCommand(),
+  init: async () => (await import('./cli/init.js')).initCommand(),
+  miniatures: async () => (await import('./cli/miniatures.js')).miniaturesCommand(),
+  predict: async () => (await import('./cli/predict.js')).predictCommand(),
+  runs: async () => (await import('./cli/runs.js')).runsCommand(),
+  slice: async () => (await import('./cli/slice.js')).sliceCommand(),
+  train: async () => (await import('./cli/train.js')).trainCommand(),
+  verify: async () => (await import('./cli/verify.js')).verifyCommand(),
+};
+
+/** The command-line program `3ncore` with one of its commands, or with all of them where the name is none. */
+async function program(name: string | undefined): Promise<Command> {
+  const cli = new Command('3ncore')
     .description(
       'Distils MedSigLIP into MobileNetV5 to read EDV, ESV and EF from echocardiograms. For research only; not for clinical use.',
     )
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '3ncore: ')) })
-    .addCommand(cacheCommand())
-    .addCommand(dataCommand())
-    .addCommand(startCommand())
-    .addCommand(exportCommand())
-    .addCommand(gatherCommand())
-    .addCommand(initCommand())
-    .addCommand(miniaturesCommand())
-    .addCommand(predictCommand())
-    .addCommand(runsCommand())
-    .addCommand(sliceCommand())
-    .addCommand(trainCommand())
-    .addCommand(verifyCommand());
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '3ncore: ')) });
+  const wanted = name !== undefined && Object.hasOwn(commands, name) ? [name] : Object.keys(commands);
+  for (const each of wanted) cli.addCommand(await (commands[each] as () => Promise<Command>)());
+  return cli;
 }
 
 /** Commander's settings are not inherited by commands that were made elsewhere. */
@@ -60,9 +55,9 @@ export function report(error: unknown): number {
 
 /** Runs the program; commands set `process.exitCode` to 1 for a failed check. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const cli = program();
-  inherit(cli);
   try {
+    const cli = await program(argv[2]);
+    inherit(cli);
     await cli.parseAsync([...argv]);
   } catch (error) {
     process.exitCode = report(error);
