@@ -4,6 +4,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { saveRegressor, type RegressorInfo } from './adapters/regressor_files.js';
 import type { ModelName, PredictionRow } from './analysis/predictions.js';
 import { buildBridges, regressorBridge, type PlannedBridge } from './bridges.js';
+import type { HashedStudy } from './data/frame_source.js';
 import { trainingFrames, type TrainingFrames } from './data/training_frames.js';
 import type { TrainEvent } from './distill/events.js';
 import { hasFullModel, newTimestampFolder } from './distill/checkpoint.js';
@@ -67,7 +68,7 @@ interface Trainable {
 /** What is known of the frames that volumes were learned from. */
 export function framesLearned({ data, student }: Experiment, { decoded, train, studies }: Cohort): TrainingFrames {
   const labelled = train.filter((study) => studies[study]?.targets !== null);
-  const frames = labelled.map((study) => (decoded[study] as Cohort['decoded'][number]).geometry);
+  const frames = labelled.map((study) => (decoded[study] as HashedStudy).geometry);
   return trainingFrames(data.dataset, frames, student.preprocessing);
 }
 
@@ -223,7 +224,7 @@ export function predictionRows(
   seed: number,
 ): PredictionRow[] {
   return [...predictions].map(([index, [EDV_pred, ESV_pred, EF_pred]]) => {
-    const { id, patient, view, split, EDV, ESV, EF } = (decoded[index] as Cohort['decoded'][number]).study;
+    const { id, patient, view, split, EDV, ESV, EF } = (decoded[index] as HashedStudy).study;
     return { study: id, patient, view, split, model, seed, EDV, ESV, EF, EDV_pred, ESV_pred, EF_pred };
   });
 }

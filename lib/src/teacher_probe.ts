@@ -1,6 +1,7 @@
 import { targets, unitOf, type Target } from './analysis/predictions.js';
 import { meanAbsoluteError } from './analysis/regression.js';
 import { fitRidge } from './analysis/ridge.js';
+import type { HashedStudy } from './data/frame_source.js';
 import { labelsOf } from './distill/data.js';
 import type { Targets } from './distill/targets.js';
 import { table } from './report/table.js';
@@ -44,7 +45,7 @@ export function fitTeacherProbe(cohort: Cohort, features: TeacherFeatures): Teac
   };
   const predicted = [...predict(validation).values()];
   const mae = targets.map((target, t) => {
-    const ofTarget = validation.map((i) => targetsOf((decoded[i] as Cohort['decoded'][number]).study)[t] as number);
+    const ofTarget = validation.map((i) => targetsOf((decoded[i] as HashedStudy).study)[t] as number);
     const error = (values: number[]): number => meanAbsoluteError(ofTarget, values);
     const mean = cohort.standardisation.mean[t] as number;
     return {

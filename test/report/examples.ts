@@ -1,4 +1,4 @@
-import { assess } from 'gemma-3ncore/analysis/assessment';
+import { assessing, type Assessment } from 'gemma-3ncore/analysis/assessment';
 import type { PredictionRow } from 'gemma-3ncore/analysis/predictions';
 import type { ReportParts } from 'gemma-3ncore/report/report';
 import { phantomStamp } from 'gemma-3ncore/report/wording';
@@ -17,7 +17,16 @@ export const rows: PredictionRow[] = [
   ),
 ].map((row) => (row.study === 's3' ? { ...row, study: hostile } : row));
 
-export const assessment = assess(rows, settings);
+/** The assessment at one go. */
+function assess(): Assessment {
+  const work = assessing(rows, settings);
+  for (;;) {
+    const { done, value } = work.next();
+    if (done === true) return value;
+  }
+}
+
+export const assessment = assess();
 
 const preprocessing = {
   ...({ height: 112, width: 112, resample: 'bilinear', rescale_factor: 1 / 255 } as const),

@@ -63,12 +63,3 @@ export function* assessing(
   }
   return found;
 }
-
-/** The assessment at one go, as {@link assessing} makes it. */
-export function assess(rows: readonly PredictionRow[], settings: BootstrapSettings = defaultBootstrap): Assessment {
-  const work = assessing(rows, settings);
-  for (;;) {
-    const { done, value } = work.next();
-    if (done === true) return value;
-  }
-}

@@ -3,6 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import { BadInput } from '../host/errors.js';
 import { printable } from '../host/text.js';
 import { unreadable, withByteFile } from '../files/byte_file.js';
+import { kindOf } from '../files/entries.js';
 import type { Split, View } from './study.js';
 import { isInside } from './video_check.js';
 
@@ -30,19 +31,12 @@ export interface CamusSplits {
 
 const patientName = /^patient\d{4}$/;
 
-/** Links followed; one that leads nowhere is none. */
-function isFolder(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch {
-    return false;
-  }
-}
-
 function foldersIn(folder: string): string[] {
   try {
     return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory() || (entry.isSymbolicLink() && isFolder(join(folder, entry.name))))
+      .filter(
+        (entry) => entry.isDirectory() || (entry.isSymbolicLink() && kindOf(join(folder, entry.name)) === 'folder'),
+      )
       .map(({ name }) => name)
       .sort();
   } catch (error) {
@@ -58,7 +52,7 @@ export function findCamusFolder(dataRoot: string): CamusFolder {
   const root = resolve(dataRoot);
   const where = printable(root, 200);
   const expected = 'a CAMUS folder with database_nifti/patient0001/ …';
-  if (!isFolder(root)) {
+  if (kindOf(root) !== 'folder') {
     throw new BadInput({ where, expected, got: existsSync(root) ? 'a file' : 'no such folder' });
   }
   const inRoot = foldersIn(root);

@@ -1,10 +1,11 @@
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { yieldToEvents } from '../host/abort.js';
 import { BadInput } from '../host/errors.js';
 import { startProgress } from '../host/progress.js';
 import { printable } from '../host/text.js';
 import { csvHeader, csvRows, type CsvRow } from '../files/csv.js';
+import { kindOf } from '../files/entries.js';
 import { inspectClip, openClip, type ClipHeader } from './clip.js';
 import { findClipCycle } from './clip_cycle.js';
 import { duplicateRows } from './duplicates.js';
@@ -204,8 +205,7 @@ function tableIn(folder: string): string {
   const table = join(folder, 'clips.csv');
   if (existsSync(table)) return table;
   const fix = `write one with the columns ${required.join(',')} and, where known, ${optional.join(',')}`;
-  const entry = statSync(folder, { throwIfNoEntry: false });
-  const got = entry === undefined ? 'no such folder' : entry.isDirectory() ? 'none in it' : 'a file';
+  const got = kindOf(folder) === 'folder' ? 'none in it' : existsSync(folder) ? 'a file' : 'no such folder';
   throw new BadInput({ where: printable(folder, 200), expected: 'a folder with clips.csv', got, fix });
 }
 

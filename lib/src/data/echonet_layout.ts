@@ -1,9 +1,8 @@
-import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { BadInput } from '../host/errors.js';
 import { printable } from '../host/text.js';
-import { unreadable } from '../files/byte_file.js';
 import { csvHeader } from '../files/csv.js';
+import { kindOf, namesIn } from '../files/entries.js';
 import { tracingColumns } from './tracings.js';
 
 /** The three parts of an EchoNet-Dynamic folder, absolute. */
@@ -12,25 +11,6 @@ export interface EchoNetFolder {
   readonly fileList: string;
   readonly tracings: string;
   readonly videos: string;
-}
-
-/** What stands at a path, links followed; null where nothing does or where it may not be looked at. */
-function kindOf(path: string): 'file' | 'folder' | null {
-  try {
-    const entry = statSync(path);
-    return entry.isDirectory() ? 'folder' : entry.isFile() ? 'file' : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Names of what a folder holds. @throws BadInput where it may not be looked into. */
-export function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    throw unreadable(folder, error, 'folder');
-  }
 }
 
 const pediatric = 'the layout of EchoNet-Pediatric, which gives no EDV and ESV';
