@@ -35,6 +35,7 @@ import { teacherFeatures, type TeacherFeatures } from './teacher_features.js';
 import { fitTeacherProbe, probeNotes, probeTable, type TeacherProbe } from './teacher_probe.js';
 import { openFramePool, type FramePool } from './data/frame_pool.js';
 import { openFrameSource } from './data/frame_source.js';
+import type { StudySet } from './data/study.js';
 import { cohortOf, cohortSizes, decodeAll, unreadableTable, type Cohort } from './training_data.js';
 
 export interface ActiveOptions {
@@ -75,6 +76,18 @@ export async function start(given?: Run, options: ActiveOptions = {}): Promise<A
   return stoppable(options.signal, (signal) => begin(run, options, signal));
 }
 
+/** The cohort of a data set with the pool that decodes its frames, which the caller closes. */
+async function decodeCohort({ studies }: StudySet, labelled: number | null, signal: AbortSignal | undefined) {
+  const pool = openFramePool(undefined, signal);
+  try {
+    const found = await decodeAll(pool, studies, signal);
+    return { pool, found, cohort: cohortOf(found.decoded, openFrameSource(pool), labelled) };
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
+}
+
 async function begin(run: Run, options: ActiveOptions, signal: AbortSignal | undefined): Promise<Active> {
   await runConduit(run, signal);
   const phase = startPhase('active', run);
@@ -82,10 +95,8 @@ async function begin(run: Run, options: ActiveOptions, signal: AbortSignal | und
   const { precision, prefix } = readReport(run.folder, 'conduit').body;
   const experiment = { ...phase.experiment, precision: precision.chosen };
   const set = await openStudies(experiment, signal);
-  const pool = openFramePool(undefined, signal);
-  const found = await decodeAll(pool, set.studies, signal);
+  const { pool, found, cohort } = await decodeCohort(set, experiment.data.labelled, signal);
   add(phase, { tables: unreadableTable(found) });
-  const cohort = cohortOf(found.decoded, openFrameSource(pool), experiment.data.labelled);
   const planned = planBridges(experiment);
   const keepsPrefix = typeof prefix?.after === 'string';
   const nothingYet = {

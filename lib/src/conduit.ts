@@ -221,10 +221,13 @@ async function probeTeacher(phase: Conduit, signal: AbortSignal | undefined): Pr
     phase.body.decoded = { ...found.decoders };
     const cohort = cohortOf(found.decoded, openFrameSource(pool), experiment.data.labelled);
     const features = await teacherFeatures(experiment, planBridges(experiment), cohort, cohort.validation, signal);
-    const { body } = fitTeacherProbe(cohort, features);
-    features.close();
-    phase.body.probe = body;
-    return add(phase, { tables: [probeTable(body), ...unreadableTable(found)], notes: probeNotes(body) });
+    try {
+      const { body } = fitTeacherProbe(cohort, features);
+      phase.body.probe = body;
+      return add(phase, { tables: [probeTable(body), ...unreadableTable(found)], notes: probeNotes(body) });
+    } finally {
+      features.close();
+    }
   } finally {
     await pool.close();
   }
