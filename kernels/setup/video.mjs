@@ -22,7 +22,8 @@ export const video = {
     }
     return {
       detail: 'not installed',
-      warning: 'ffmpeg could not be downloaded: only motion-JPEG videos can be read unless FFMPEG_BIN names an ffmpeg',
+      warning:
+        'ffmpeg could not be downloaded: without one on PATH or in FFMPEG_PATH only motion-JPEG videos can be read',
     };
   },
 };
